@@ -1,0 +1,105 @@
+// Package admin serves the HTTP API of a running proxy: what its actors are doing, ending single sessions, and making actors
+// fail. It reaches the actors by messages only and shares no memory with them, so nothing that a caller does here can hold up
+// the bytes of a session.
+package admin
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"tcpproxy/messages"
+)
+
+// Config says where and to whom the API is served.
+type Config struct {
+	// Addr is the host:port to listen on; port 0 lets the system choose.
+	Addr string
+	// TokenFile names a file whose content, without white space around it, callers must send as a bearer token.
+	// It may be empty if Addr is a loopback address.
+	TokenFile string
+	// Faults permits POST /api/faults.
+	Faults bool
+	// Patience is how long the actors may take to answer. 0 = 2 s.
+	Patience time.Duration
+}
+
+// ErrExposed says that an address other than loopback was to be served without a token.
+var ErrExposed = errors.New("an address other than loopback needs a token file")
+
+// Server is the API of one proxy. Observe may be called from any goroutine; Serve and Close are for the owner's.
+type Server struct {
+	config   Config
+	guard    middleware
+	listener net.Listener
+	http     http.Server
+	served   chan struct{} // closed when the accepting goroutine is gone; nil before Serve
+	draining atomic.Bool
+}
+
+// Listen reads the token and opens the port, so that a mistake in either shows before the proxy starts. Callers wait in the
+// backlog until Serve. The owner must Close the Server.
+func Listen(config Config) (*Server, error) {
+	loopback, err := Loopback(config.Addr)
+	if err != nil {
+		return nil, err
+	}
+	if !loopback && config.TokenFile == "" {
+		return nil, fmt.Errorf("%s: %w", config.Addr, ErrExposed)
+	}
+	guard := middleware(onlyLocalHost)
+	if config.TokenFile != "" {
+		if guard, err = onlyBearer(config.TokenFile); err != nil {
+			return nil, err
+		}
+	}
+	listener, err := net.Listen("tcp", config.Addr)
+	if err != nil {
+		return nil, err
+	}
+	if config.Patience == 0 {
+		config.Patience = 2 * time.Second
+	}
+	return &Server{config: config, guard: guard, listener: listener}, nil
+}
+
+// Addr is the address that the API is served on.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Observe must be given every event of the proxy: the API is not ready once the proxy drains.
+func (s *Server) Observe(event any) {
+	if _, ok := event.(messages.ListenerDraining); ok {
+		s.draining.Store(true)
+	}
+}
+
+// Serve answers callers about the tree whose root is listener, until Close. It does not wait.
+func (s *Server) Serve(system *actor.ActorSystem, listener *actor.PID) {
+	s.http.Handler = s.handler(&tree{system: system, listener: listener, patience: s.config.Patience})
+	// A caller who is slow, or silent, holds a goroutine and a descriptor for so long at most.
+	s.http.ReadHeaderTimeout = 5 * time.Second
+	s.http.ReadTimeout = 10 * time.Second
+	s.http.WriteTimeout = 30 * time.Second
+	s.http.IdleTimeout = 60 * time.Second
+	s.http.MaxHeaderBytes = 16 << 10
+	s.served = make(chan struct{})
+	go func() {
+		defer close(s.served)
+		_ = s.http.Serve(s.listener) // it always ends with an error: that of Close
+	}()
+}
+
+// Close ends the API at once. Requests under way are cut off.
+func (s *Server) Close() {
+	if s.served == nil {
+		_ = s.listener.Close()
+		return
+	}
+	_ = s.http.Close()
+	<-s.served
+}

@@ -1,0 +1,76 @@
+package logging
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"tcpproxy/messages"
+)
+
+// Subscriber returns the function that logs the proxy's events. It may be called from any goroutine and blocks only if
+// log does; one made by New does not.
+func Subscriber(log *slog.Logger) func(event any) {
+	return func(event any) {
+		switch e := event.(type) {
+		case messages.ListenerOpened:
+			log.Info("listening", "addr", e.Addr, "destination", e.Destination)
+		case messages.ListenerDraining:
+			log.Info("draining", "sessions", e.Sessions, "timeout", e.Timeout)
+		case messages.ListenerClosed:
+			log.Info("closed", "sessions", e.Sessions)
+		case messages.AcceptPaused:
+			log.Warn("accepting paused", "reason", e.Reason)
+		case messages.AcceptResumed:
+			log.Info("accepting resumed")
+		case messages.SessionOpened:
+			log.Debug("session opened", "session", e.ID, "client", e.Client, "server", e.Server)
+		case messages.SessionClosed:
+			logClosed(log, e)
+		case messages.ActorFailed:
+			log.Debug("actor failed", "pid", e.PID, "reason", e.Reason, "strategy", e.Strategy, "directive", e.Directive)
+		case messages.ActorRestarted:
+			log.Debug("actor restarted", "pid", e.PID, "restarts", e.Restarts)
+		}
+		// Anything else on the event stream is the library's own and not for the log.
+	}
+}
+
+func logClosed(log *slog.Logger, e messages.SessionClosed) {
+	level := closedLevel(e.Cause)
+	if !log.Enabled(context.Background(), level) {
+		return // most endings are ordinary and most logs leave them out: do not build the line
+	}
+	attrs := []slog.Attr{
+		slog.Uint64("session", e.ID),
+		slog.String("cause", e.Cause.String()),
+		slog.Any("client", e.Client),
+	}
+	if e.Server.IsValid() {
+		attrs = append(attrs, slog.Any("server", e.Server))
+	}
+	if e.Err != nil {
+		attrs = append(attrs, slog.String("err", e.Err.Error()))
+	}
+	attrs = append(attrs,
+		slog.Uint64("client_to_server", e.BytesClientToServer),
+		slog.Uint64("server_to_client", e.BytesServerToClient),
+		slog.Duration("age", e.Age.Round(time.Millisecond)),
+	)
+	log.LogAttrs(context.Background(), level, "session closed", attrs...)
+}
+
+// closedLevel sorts the endings by who should care:
+//   - debug: what clients do all day, resets and port probes among it;
+//   - info: the proxy itself cut a session short, as it was told to;
+//   - warn: something is wrong with the destination, the network, or the proxy.
+func closedLevel(cause messages.Cause) slog.Level {
+	switch cause {
+	case messages.CauseFinished, messages.CauseClientReset:
+		return slog.LevelDebug
+	case messages.CauseIdle, messages.CauseShutdown, messages.CauseEnded:
+		return slog.LevelInfo
+	default:
+		return slog.LevelWarn
+	}
+}
