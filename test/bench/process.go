@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// process is a child in a process group of its own. Whoever starts one stops
+// it; should the harness die first, the kernel does.
+type process struct {
+	cmd    *exec.Cmd
+	ended  chan struct{}
+	stderr tail
+}
+
+// startProcess runs a program with a bare environment, so that no setting of
+// the caller's shell (GOGC, GOMAXPROCS, …) favours one proxy over another.
+func startProcess(stdin io.Reader, stdout io.Writer, argv ...string) (*process, error) {
+	p := &process{cmd: exec.Command(argv[0], argv[1:]...), ended: make(chan struct{})}
+	p.cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = stdin, stdout, &p.stderr
+	p.cmd.WaitDelay = 2 * time.Second // a grandchild may hold the pipes open
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		_ = p.cmd.Wait() // the exit status of a killed child says nothing
+		close(p.ended)
+	}()
+	return p, nil
+}
+
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// stop kills the whole group and waits until the last member is gone, so that
+// its dying is not charged to whoever is measured next. Nothing that is
+// measured happens after a run, so nobody is asked politely.
+func (p *process) stop() {
+	_ = syscall.Kill(-p.pid(), syscall.SIGKILL)
+	<-p.ended
+	for range 500 {
+		if err := syscall.Kill(-p.pid(), syscall.SIGKILL); errors.Is(err, syscall.ESRCH) {
+			return
+		}
+		time.Sleep(4 * time.Millisecond)
+	}
+}
+
+// interrupt asks the program to finish by itself and kills it after a while.
+func (p *process) interrupt(ctx context.Context) error {
+	_ = syscall.Kill(p.pid(), syscall.SIGINT)
+	select {
+	case <-p.ended:
+		return nil
+	case <-ctx.Done():
+	case <-time.After(5 * time.Second):
+	}
+	p.stop()
+	return fmt.Errorf("%s did not stop", p.cmd.Args[0])
+}
+
+// complaint wraps err with the last thing the program said.
+func (p *process) complaint(err error) error {
+	if said := p.stderr.lastLine(); said != "" {
+		return fmt.Errorf("%w (%s)", err, said)
+	}
+	return err
+}
+
+// tail keeps what a program says on standard error, up to a bound.
+type tail struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.text.Len() < 64<<10 {
+		t.text.Write(p)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.String()
+}
+
+func (t *tail) lastLine() string {
+	text := strings.TrimSpace(t.String())
+	return text[strings.LastIndexByte(text, '\n')+1:]
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"tcpproxy/test/bench/internal/stat"
+)
+
+// target is a must-reach row: a bound on one of our figures, or on its ratio
+// to another proxy's figure of the same round.
+type target struct {
+	row     string
+	metric  metric
+	against string // empty: the figure itself is bounded
+	limit   float64
+}
+
+// targets in the order of the design's table. Growth is bounded on the upper
+// side only: that a round trip gets cheaper in company is no cliff.
+var targets = []target{
+	{"bulk-up-1", cpuPerGB, haproxy, 0.25},
+	{"bulk-up-1", cpuPerGB, ioCopy, 1},
+	{"bulk-down-4", cpuPerGB, haproxy, 0.30},
+	{"bulk-down-4", cpuPerGB, ioCopy, 1},
+	{"rtt-1", cpuPerTrip, haproxy, 0.8},
+	{"rtt-1", p50, haproxy, 0.8},
+	{"rtt-64", cpuPerTrip, haproxy, 1},
+	{"rtt-64", p99, haproxy, 1},
+	{"churn", cpuPerVisit, haproxy, 1},
+	{"churn", p99, haproxy, 1},
+	{"idle-3000", resident, haproxy, 1},
+	{"idle-8000", resident, haproxy, 1},
+	{"idle-8000", perIdle, haproxy, 1},
+	{"idle-8000", idleGrowth, "", 1.15},
+	// Two sockets, and nothing else, a session.
+	{"idle-8000", fdsPerIdle, "", 2.01},
+	// "No CPU": a thousandth of a core.
+	{"idle-8000", idleCPU, "", 1},
+	{"fair", p99, haproxy, 1},
+	{"bulk-up-1", cpuPerGB, wireOnly, 1.1},
+	{"rtt-64", cpuPerTrip, wireOnly, 1.1},
+	{"churn", cpuPerVisit, wireOnly, 1.1},
+	{"growth", growthTo1000, "", 1.15},
+	{"growth", growthTo8000, "", 1.15},
+	{"start", startMillis, "", 50},
+}
+
+// verdict is a target and how it was met.
+type verdict struct {
+	target
+	median, low, high float64 // NaN when nothing was measured
+	reached           bool
+}
+
+// judge compares the samples with the targets of the rows in play. A target
+// whose figures are missing is not reached: a bound nobody has measured
+// against is not kept.
+func judge(measured samples, rows []string) []verdict {
+	var verdicts []verdict
+	for _, t := range targets {
+		if !slices.Contains(rows, t.row) {
+			continue
+		}
+		values := measured[cell{t.row, ours, t.metric}]
+		if t.against != "" {
+			values = stat.Ratios(values, measured[cell{t.row, t.against, t.metric}])
+		}
+		v := verdict{target: t, median: stat.Median(values)}
+		v.low, v.high = stat.Range(values)
+		v.reached = v.median <= t.limit // never true of NaN
+		verdicts = append(verdicts, v)
+	}
+	return verdicts
+}
+
+// missed counts the targets not reached.
+func missed(verdicts []verdict) int {
+	n := 0
+	for _, v := range verdicts {
+		if !v.reached {
+			n++
+		}
+	}
+	return n
+}
+
+// bound says what was to be reached.
+func (t target) bound() string {
+	if t.against == "" {
+		return fmt.Sprintf("≤ %s", short(t.limit))
+	}
+	return fmt.Sprintf("≤ %.2f × %s", t.limit, t.against)
+}
+
+// outcome is the verdict in a word.
+func (v verdict) outcome() string {
+	switch {
+	case v.reached:
+		return "reached"
+	case math.IsNaN(v.median):
+		return "**missed**: not measured"
+	}
+	return "**missed**"
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"tcpproxy/test/bench/internal/loadctl"
+)
+
+// bulkWork moves a fixed number of bytes, so that a slow proxy and a fast one
+// do the same work.
+func bulkWork(name, direction string, conns int, bytes int64) work {
+	run := func(bytes int64) func(context.Context, *rig) (map[string]figures, error) {
+		return func(ctx context.Context, r *rig) (map[string]figures, error) {
+			command := loadctl.Command{Do: loadctl.Bulk, Direction: direction, Count: conns, Bytes: bytes / 16}
+			if _, err := r.do(ctx, command); err != nil { // warms the proxy up
+				return nil, err
+			}
+			command.Bytes = bytes
+			w, err := r.measure(ctx, command)
+			if err != nil {
+				return nil, err
+			}
+			memory, err := residentBytes(r.pids)
+			return map[string]figures{name: {
+				cpuPerGB: w.perGB(), gbPerSecond: w.speed(), resident: float64(memory) / 1e6,
+			}}, err
+		}
+	}
+	w := work{
+		name: name,
+		unit: "MB",
+		run:  run(bytes),
+		rows: []row{{
+			name:    name,
+			title:   fmt.Sprintf("Bulk %s, %s", direction, plural(conns, "connection")),
+			metrics: []metric{cpuPerGB, gbPerSecond, resident},
+			ratios:  []metric{cpuPerGB, gbPerSecond},
+		}},
+	}
+	if conns == 1 {
+		w.short = run(bytes / 8)
+	}
+	return w
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+
+	"tcpproxy/test/bench/internal/loadctl"
+)
+
+// work is a kind of load, run on a fresh rig.
+type work struct {
+	name string
+	rows []row
+	run  func(ctx context.Context, r *rig) (map[string]figures, error)
+	// traced works are also run once under strace; short is the run for that.
+	short func(ctx context.Context, r *rig) (map[string]figures, error)
+	unit  string
+	// skip names proxies whose results would repeat another's.
+	skip []string
+}
+
+// row is a table of the report.
+type row struct {
+	name    string
+	title   string
+	metrics []metric
+	// ratios are the figures set against HAProxy's and io.Copy's.
+	ratios []metric
+}
+
+// allWorks in the order of the report.
+func allWorks() []work {
+	const gb = 1_000_000_000
+	return []work{
+		bulkWork("bulk-up-1", loadctl.Up, 1, gb),
+		bulkWork("bulk-up-4", loadctl.Up, 4, gb),
+		bulkWork("bulk-down-1", loadctl.Down, 1, gb),
+		bulkWork("bulk-down-4", loadctl.Down, 4, gb),
+		roundTripWork("rtt-1", 1),
+		roundTripWork("rtt-64", 64),
+		roundTripWork("rtt-1000", 1000),
+		churnWork(),
+		idleWork(),
+		fairWork(),
+		growthWork(),
+		startWork(),
+	}
+}
