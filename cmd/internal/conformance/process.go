@@ -1,0 +1,145 @@
+package conformance
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// process is what /proc says about one process.
+type process struct {
+	pid, parent, group int
+	zombie             bool
+	started            uint64 // since boot, in ticks: tells a process from a later one with the same number
+	cpu                time.Duration
+}
+
+// ticks is the unit of /proc/PID/stat: USER_HZ, which is 100 on every architecture that Go runs on.
+const ticks = time.Second / 100
+
+// readProcess reads /proc/PID/stat. A process that has gone in the meantime is no error.
+func readProcess(pid int) (process, bool) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return process{}, false
+	}
+	// The second field is the program's name in parentheses, which may itself hold spaces and parentheses.
+	end := bytes.LastIndexByte(text, ')')
+	fields := strings.Fields(string(text[end+1:]))
+	if end < 0 || len(fields) < 20 {
+		return process{}, false
+	}
+	number := func(i int) int { n, _ := strconv.Atoi(fields[i]); return n }
+	started, _ := strconv.ParseUint(fields[19], 10, 64)
+	return process{
+		pid: pid, parent: number(1), group: number(2), started: started, zombie: fields[0] == "Z" || fields[0] == "X",
+		cpu: time.Duration(number(11)+number(12)) * ticks,
+	}, true
+}
+
+// readProcesses lists all processes of the machine.
+func readProcesses() []process {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	var all []process
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil {
+			if p, ok := readProcess(pid); ok {
+				all = append(all, p)
+			}
+		}
+	}
+	return all
+}
+
+// family returns the living processes that belong to the forwarder with this pid: its group, its descendants, and whatever
+// carries its tag in the environment (a daemon that has left both).
+func family(pid int, tag string) []process {
+	all := readProcesses()
+	member := map[int]bool{pid: true}
+	for grown := true; grown; {
+		grown = false
+		for _, p := range all {
+			if !member[p.pid] && (member[p.parent] || p.group == pid) {
+				member[p.pid], grown = true, true
+			}
+		}
+	}
+	var found []process
+	for _, p := range all {
+		if !p.zombie && (member[p.pid] || tagged(p.pid, tag)) {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// tagged reports whether the process was started with this entry in its environment.
+func tagged(pid int, tag string) bool {
+	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	return err == nil && bytes.Contains(env, []byte(tag))
+}
+
+// descriptors counts the open descriptors of a process.
+func (p process) descriptors() int {
+	dir, err := os.Open(fmt.Sprintf("/proc/%d/fd", p.pid))
+	if err != nil {
+		return 0
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	return len(names)
+}
+
+// highestDescriptor returns the largest number that the process has open, -1 if it is gone.
+func (p process) highestDescriptor() int {
+	names, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.pid))
+	highest := -1
+	for _, name := range names {
+		if n, err := strconv.Atoi(name.Name()); err == nil {
+			highest = max(highest, n)
+		}
+	}
+	return highest
+}
+
+// memory returns the resident memory of a process. A page that several processes share counts in parts, else a forwarder that
+// forks for every client would look much larger than it is.
+func (p process) memory() int64 {
+	if n, ok := field(fmt.Sprintf("/proc/%d/smaps_rollup", p.pid), "Pss:"); ok {
+		return n
+	}
+	n, _ := field(fmt.Sprintf("/proc/%d/status", p.pid), "VmRSS:")
+	return n
+}
+
+// field finds a line "name: 123 kB" in a file of /proc.
+func field(file, name string) (int64, bool) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, name); ok {
+			n, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			return n << 10, err == nil
+		}
+	}
+	return 0, false
+}
+
+// kill ends the process, unless its number has passed to another one since.
+func (p process) kill() {
+	if now, ok := readProcess(p.pid); ok && now.started == p.started {
+		unix.Kill(p.pid, unix.SIGKILL)
+	}
+}
