@@ -1,0 +1,185 @@
+package wire
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Runner is what a Loop runs: a posted Task or a due Timer. Run is called on the loop's goroutine. It must not block, and must not
+// panic: a panic here ends the process.
+type Runner interface{ Run() }
+
+// Task is the link by which a Runner waits in a Loop's queue. It belongs into the struct that it runs, so that posting allocates
+// nothing. A task that waits must not be posted again before it runs.
+type Task struct {
+	next   *Task
+	runner Runner
+}
+
+// Bind says what the task runs. Once, before the first Post.
+func (t *Task) Bind(r Runner) { t.runner = r }
+
+const (
+	// turnBytes is how many bytes may move before the loop looks for new events again. It bounds how long somebody with one byte
+	// waits for those with gigabytes; they in turn lose one system call per so many bytes.
+	turnBytes = 256 << 10
+	// turnRounds bounds the same for tasks that move no bytes but post each other.
+	turnRounds = 16
+	// eventsAtOnce is how many events one system call may return.
+	eventsAtOnce = 256
+)
+
+// Loop is a readiness loop. Its goroutine (the one that calls Run) runs handlers of ready sockets, due timers and posted tasks, one
+// after the other. Tasks run in the order in which they were posted, in rounds: what a round posts runs in the next one, so that
+// everyone has had a turn before anyone has a second.
+type Loop struct {
+	poller poller
+	slots  []slot  // the sockets being watched
+	free   []int32 // indices of unused slots
+
+	posted  atomic.Pointer[Task] // a stack: newest first
+	asleep  atomic.Bool          // the loop waits, or is about to: whoever posts must wake it
+	closing atomic.Bool
+
+	now   int64 // nanoseconds since start, read once per wake-up
+	start time.Time
+	spent int // bytes moved in this turn
+	wheel wheel
+
+	buffers bufferPool
+	pipes   pipePool
+}
+
+// slot is one place in the table of watched sockets. An event carries its index and its generation. The generation grows when the
+// slot is given up: so an event that was fetched before its socket was closed never reaches the socket's successor.
+type slot struct {
+	socket *Socket
+	life   int32
+}
+
+// NewLoop makes a loop; it holds two descriptors until Run returns. maxPipes bounds the kernel pipes that bulk flows may hold at
+// a time (two descriptors each); a flow that gets none uses buffers.
+func NewLoop(maxPipes int) (*Loop, error) {
+	l := &Loop{start: time.Now()}
+	l.pipes.max = maxPipes
+	l.wheel.init()
+	if err := l.poller.open(); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Run works until Close. It returns on the goroutine that called it, after releasing what the loop holds itself; sockets are their
+// owners' to close, before.
+func (l *Loop) Run() {
+	defer l.release()
+	for !l.closing.Load() {
+		l.runPosted()
+		l.wait()
+		l.now = int64(time.Since(l.start))
+		l.wheel.advance(l.now)
+	}
+}
+
+func (l *Loop) release() {
+	l.poller.close()
+	l.pipes.closeAll()
+}
+
+// Close makes Run return soon. It may be called from any goroutine, more than once.
+func (l *Loop) Close() {
+	l.closing.Store(true)
+	l.poller.wake()
+}
+
+// Post queues a task. It may be called from any goroutine, takes no lock and allocates nothing.
+func (l *Loop) Post(t *Task) {
+	for {
+		top := l.posted.Load()
+		t.next = top
+		if l.posted.CompareAndSwap(top, t) {
+			break
+		}
+	}
+	// On the loop's own goroutine the loop is awake, and this is a single load.
+	if l.asleep.Load() && l.asleep.CompareAndSwap(true, false) {
+		l.poller.wake()
+	}
+}
+
+// Now is the time of this wake-up, in nanoseconds since the loop was made. Only on the loop's goroutine.
+func (l *Loop) Now() int64 { return l.now }
+
+// Since is the time since the loop was made, read afresh; from any goroutine.
+func (l *Loop) Since() time.Duration { return time.Since(l.start) }
+
+// Spend notes that n bytes moved in this turn.
+func (l *Loop) spend(n int) { l.spent += n }
+
+// runPosted runs rounds of tasks until none is left or the turn is spent.
+func (l *Loop) runPosted() {
+	l.spent = 0
+	for round := 0; round < turnRounds && l.spent < turnBytes; round++ {
+		t := oldestFirst(l.posted.Swap(nil))
+		if t == nil {
+			return
+		}
+		for t != nil {
+			next := t.next
+			t.next = nil
+			t.runner.Run()
+			t = next
+		}
+	}
+}
+
+// oldestFirst turns the stack of posted tasks into the order in which they came.
+func oldestFirst(t *Task) *Task {
+	var out *Task
+	for t != nil {
+		t.next, out, t = out, t, t.next
+	}
+	return out
+}
+
+// wait fetches events and hands them to their sockets. It sleeps only if no task waits and no timer is due.
+func (l *Loop) wait() {
+	timeout := l.wheel.until(l.now)
+	l.asleep.Store(true)
+	if l.posted.Load() != nil || l.closing.Load() {
+		timeout = 0 // somebody may have posted before they could see that we are about to sleep
+	}
+	l.poller.wait(timeout)
+	l.asleep.Store(false)
+	l.poller.each(l.dispatch)
+}
+
+func (l *Loop) dispatch(index, life int32, e Event) {
+	if s := &l.slots[index]; s.life == life && s.socket != nil {
+		s.socket.ready(e)
+	}
+}
+
+// watch gives the socket a slot and has the poller watch it.
+func (l *Loop) watch(s *Socket) error {
+	if len(l.free) == 0 {
+		l.free = append(l.free, int32(len(l.slots)))
+		l.slots = append(l.slots, slot{})
+	}
+	index := l.free[len(l.free)-1]
+	sl := &l.slots[index]
+	if err := l.poller.add(int(s.fd), index, sl.life); err != nil {
+		return err
+	}
+	l.free = l.free[:len(l.free)-1]
+	sl.socket, s.slot = s, index
+	return nil
+}
+
+// forget frees the socket's slot. The system stops watching when the descriptor is closed.
+func (l *Loop) forget(s *Socket) {
+	sl := &l.slots[s.slot]
+	sl.socket = nil
+	sl.life++
+	l.free = append(l.free, s.slot)
+}

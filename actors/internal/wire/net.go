@@ -1,0 +1,135 @@
+package wire
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// backlog is how many clients may wait to be accepted; the system lowers it to its own limit.
+const backlog = 4096
+
+// Bind makes a listening descriptor. The unspecified IPv6 address takes IPv4 clients too. The options that sessions need are
+// set here once: accepted sockets inherit them, which saves two system calls a client.
+func Bind(addr netip.AddrPort) (fd int, err error) {
+	family, sa := sockaddr(addr)
+	fd, err = newSocket(family)
+	if err != nil {
+		return -1, err
+	}
+	set := func(level, name, value int) {
+		if err == nil {
+			err = unix.SetsockoptInt(fd, level, name, value)
+		}
+	}
+	set(unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	set(unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	set(unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
+	if addr.Addr().Is6() {
+		v6only := 1
+		if addr.Addr().IsUnspecified() {
+			v6only = 0
+		}
+		set(unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, v6only)
+	}
+	if err == nil {
+		err = unix.Bind(fd, sa)
+	}
+	if err == nil {
+		err = unix.Listen(fd, backlog)
+	}
+	if err != nil {
+		closeDescriptor(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// LocalAddr is the address that a descriptor is bound to.
+func LocalAddr(fd int) netip.AddrPort {
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return addrPort(sa)
+}
+
+// CloseDescriptor closes a descriptor that no Socket owns.
+func CloseDescriptor(fd int) { closeDescriptor(fd) }
+
+// Accept takes one client from the backlog; the descriptor is the caller's. EAGAIN: nobody waits.
+func (s *Socket) Accept() (fd int, from netip.AddrPort, errno syscall.Errno) {
+	if !s.open {
+		return -1, from, syscall.EBADF
+	}
+	fd, sa, errno := acceptOne(int(s.fd))
+	if errno != 0 {
+		return -1, from, errno
+	}
+	return fd, addrPort(sa), 0
+}
+
+// connect makes a socket and starts to connect it.
+func connect(to netip.AddrPort) (fd int, err error) {
+	family, sa := sockaddr(to)
+	fd, err = newSocket(family)
+	if err != nil {
+		return -1, err
+	}
+	// The server's bytes and urgent bytes are passed on as they come, as on the client's side; see Bind.
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
+	if err = unix.Connect(fd, sa); err != nil && !errors.Is(err, unix.EINPROGRESS) {
+		closeDescriptor(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+func sockaddr(a netip.AddrPort) (family int, sa unix.Sockaddr) {
+	if a.Addr().Is4() || a.Addr().Is4In6() {
+		return unix.AF_INET, &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
+	}
+	return unix.AF_INET6, &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16(), ZoneId: zone(a.Addr().Zone())}
+}
+
+func addrPort(sa unix.Sockaddr) netip.AddrPort {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
+	case *unix.SockaddrInet6:
+		a := netip.AddrFrom16(sa.Addr).Unmap()
+		if sa.ZoneId != 0 && a.Is6() {
+			a = a.WithZone(strconv.Itoa(int(sa.ZoneId)))
+		}
+		return netip.AddrPortFrom(a, uint16(sa.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// zone is the number of an IPv6 zone, which may be given as a number or as an interface's name; 0 if there is none.
+func zone(name string) uint32 {
+	if name == "" {
+		return 0
+	}
+	if n, err := strconv.ParseUint(name, 10, 32); err == nil {
+		return uint32(n)
+	}
+	if i, err := net.InterfaceByName(name); err == nil {
+		return uint32(i.Index)
+	}
+	return 0
+}
+
+// number is the error number inside an error of the unix package.
+func number(err error) syscall.Errno {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return syscall.EIO
+}

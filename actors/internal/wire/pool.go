@@ -1,0 +1,87 @@
+package wire
+
+const (
+	// bufferSize is what one read asks for: small traffic fits in, and a read that fills it is a sign of bulk.
+	bufferSize = 16 << 10
+	// buffersKept bounds the buffers that a loop keeps for later: as many as one turn can use.
+	buffersKept = 64
+	// pipeSize is the room of a kernel pipe. See test/bench/README.md for how it was chosen.
+	pipeSize = 256 << 10
+	// pipesKept bounds the empty pipes that a loop keeps for later.
+	pipesKept = 8
+)
+
+// buffer is the user-space chunk of a flow. Whoever holds it owns it: the pool, the reader that fills it, or the flow.
+type buffer [bufferSize]byte
+
+// bufferPool hands out buffers, the warmest first. It belongs to one loop, so it needs no lock.
+type bufferPool struct{ kept []*buffer }
+
+func (p *bufferPool) get() *buffer {
+	if n := len(p.kept); n > 0 {
+		b := p.kept[n-1]
+		p.kept = p.kept[:n-1]
+		return b
+	}
+	return new(buffer)
+}
+
+func (p *bufferPool) put(b *buffer) {
+	if len(p.kept) < buffersKept {
+		p.kept = append(p.kept, b)
+	}
+}
+
+// pipe is a kernel pipe: the chunk of a bulk flow. left is how many bytes it holds.
+type pipe struct {
+	r, w int
+	left int
+}
+
+func (p *pipe) close() {
+	closeDescriptor(p.r)
+	closeDescriptor(p.w)
+}
+
+// pipePool hands out empty pipes. It belongs to one loop.
+type pipePool struct {
+	kept []*pipe
+	made int // pipes that exist, kept or in use
+	max  int
+}
+
+// get returns an empty pipe, or nil if there are too many or the system has none to give.
+func (p *pipePool) get() *pipe {
+	if n := len(p.kept); n > 0 {
+		q := p.kept[n-1]
+		p.kept = p.kept[:n-1]
+		return q
+	}
+	if p.made >= p.max {
+		return nil
+	}
+	r, w, err := newPipe()
+	if err != nil {
+		return nil
+	}
+	p.made++
+	return &pipe{r: r, w: w}
+}
+
+// put takes a pipe back. One that still holds bytes is closed: they must not reach another flow.
+func (p *pipePool) put(q *pipe) {
+	if q.left == 0 && len(p.kept) < pipesKept {
+		p.kept = append(p.kept, q)
+		return
+	}
+	p.made--
+	q.close()
+}
+
+func (p *pipePool) closeAll() {
+	for _, q := range p.kept {
+		q.close()
+	}
+	p.made -= len(p.kept)
+	p.kept = nil
+}

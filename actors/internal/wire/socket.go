@@ -1,0 +1,151 @@
+package wire
+
+import (
+	"net/netip"
+	"syscall"
+)
+
+// Event tells what a socket became ready for. Several may come at once.
+type Event uint8
+
+const (
+	// Readable: bytes, the end of the stream or an error wait to be read.
+	Readable Event = 1 << iota
+	// Writable: there is space again, or writing will tell an error.
+	Writable
+	// Unusual: something besides plain bytes is under way: a FIN, urgent data, an error.
+	Unusual
+	// Broken: the connection failed, or both its directions ended.
+	Broken
+)
+
+// Handler is told of a socket's events, on the loop's goroutine. It must not block and must not panic.
+type Handler interface{ Ready(Event) }
+
+// Socket is a non-blocking TCP descriptor that a Loop watches from Open to Close. It has one owner, who opens and closes it; readers
+// and writers borrow it. All methods on the loop's goroutine. The zero Socket is closed.
+type Socket struct {
+	loop    *Loop
+	handler Handler
+	fd      int32
+	slot    int32
+	failed  syscall.Errno // the first error that reading met; see Read
+	open    bool
+	wary    bool // a short read is no proof that the socket is dry; see Read
+	splices bool // bytes may go through a pipe: that stops for good at urgent data
+}
+
+// Open takes ownership of fd and has the loop watch it for h. On an error fd is closed.
+func (s *Socket) Open(l *Loop, fd int, h Handler) error {
+	*s = Socket{loop: l, fd: int32(fd), handler: h, open: true, splices: true}
+	if err := l.watch(s); err != nil {
+		s.open = false
+		closeDescriptor(fd)
+		return err
+	}
+	return nil
+}
+
+// IsOpen reports whether the socket has been opened and not closed since.
+func (s *Socket) IsOpen() bool { return s.open }
+
+// Handle makes h be told of later events.
+func (s *Socket) Handle(h Handler) { s.handler = h }
+
+func (s *Socket) ready(e Event) {
+	if e&Unusual != 0 {
+		s.wary, s.splices = true, false
+	}
+	s.handler.Ready(e)
+}
+
+// Read reads once. n = 0 without an error is the end of the stream.
+//
+// The system tells an error once and claims an orderly end of stream from then on. So the first error is kept and told every time:
+// whoever is killed between reading it and acting on it finds it again.
+func (s *Socket) Read(p []byte) (n int, errno syscall.Errno) {
+	if !s.open {
+		return 0, syscall.EBADF
+	}
+	if s.failed != 0 {
+		return 0, s.failed
+	}
+	n, errno = recv(int(s.fd), p)
+	if errno != 0 && errno != syscall.EAGAIN {
+		s.failed = errno
+	}
+	return n, errno
+}
+
+// drained reports whether a read that asked for want bytes and got n took all there was. That holds for plain bytes (whatever comes
+// later is a new edge), but a read also stops short at urgent data, and a FIN that was told together with the bytes is not told
+// again; so a socket that has shown either is read until it says that it is dry.
+func (s *Socket) drained(n, want int) bool { return n < want && !s.wary }
+
+// Write writes once; fewer than all bytes means that there is no more space.
+func (s *Socket) Write(p []byte) (n int, errno syscall.Errno) {
+	if !s.open {
+		return 0, syscall.EBADF
+	}
+	return send(int(s.fd), p)
+}
+
+// ShutdownWrite sends a FIN after what has been written. An error means that the connection is gone already, and is told by reading.
+func (s *Socket) ShutdownWrite() { _ = syscall.Shutdown(int(s.fd), syscall.SHUT_WR) }
+
+// Close closes the socket: a FIN goes out after what has been written, unless unread bytes wait; then the system resets.
+func (s *Socket) Close() {
+	if s.open {
+		s.open = false
+		s.loop.forget(s)
+		closeDescriptor(int(s.fd))
+	}
+}
+
+// Reset closes the socket with a RST; what was written but not yet acknowledged is discarded.
+func (s *Socket) Reset() {
+	if s.open {
+		_ = syscall.SetsockoptLinger(int(s.fd), syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
+		s.Close()
+	}
+}
+
+// Unread is how many bytes wait in the system to be read, or 0 if it does not say.
+func (s *Socket) Unread() int {
+	if !s.open {
+		return 0
+	}
+	return unread(int(s.fd))
+}
+
+// Unsent is how many bytes (a FIN counts as one) the system holds that the peer has not acknowledged, or 0 if it does not say. It
+// falls as the peer takes bytes, long before the socket turns writable again.
+func (s *Socket) Unsent() int {
+	if !s.open {
+		return 0
+	}
+	return unsent(int(s.fd))
+}
+
+// KeepAlive has the system probe a silent peer, so that one that vanished is noticed some day.
+func (s *Socket) KeepAlive() {
+	_ = syscall.SetsockoptInt(int(s.fd), syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1)
+}
+
+// Dial opens the socket and starts to connect it. When h is told Writable, ConnectError says how it went.
+func (s *Socket) Dial(l *Loop, to netip.AddrPort, h Handler) error {
+	fd, err := connect(to)
+	if err != nil {
+		return err
+	}
+	return s.Open(l, fd, h)
+}
+
+// ConnectError is how connecting ended; nil is success.
+func (s *Socket) ConnectError() error {
+	v, err := syscall.GetsockoptInt(int(s.fd), syscall.SOL_SOCKET, syscall.SO_ERROR)
+	if err == nil && v != 0 {
+		err = syscall.Errno(v)
+	}
+	return err
+}

@@ -1,0 +1,68 @@
+//go:build darwin || freebsd
+
+package wire
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// The portable wrappers are used throughout: on darwin, system calls must go through libSystem.
+
+func recv(fd int, p []byte) (int, syscall.Errno) { return retried(unix.Read, fd, p) }
+func send(fd int, p []byte) (int, syscall.Errno) { return retried(unix.Write, fd, p) }
+
+func retried(call func(int, []byte) (int, error), fd int, p []byte) (int, syscall.Errno) {
+	for {
+		n, err := call(fd, p)
+		if err == nil {
+			return n, 0
+		}
+		if errno := number(err); errno != unix.EINTR {
+			return 0, errno
+		}
+	}
+}
+
+func closeDescriptor(fd int) { _ = unix.Close(fd) }
+
+func newSocket(family int) (int, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	fd, err := unix.Socket(family, unix.SOCK_STREAM, unix.IPPROTO_TCP)
+	if err != nil {
+		return -1, err
+	}
+	return fd, prepare(fd)
+}
+
+// prepare makes a new descriptor non-blocking and closed on exec, or closes it.
+func prepare(fd int) error {
+	unix.CloseOnExec(fd)
+	if err := unix.SetNonblock(fd, true); err != nil {
+		_ = unix.Close(fd)
+		return err
+	}
+	return nil
+}
+
+func acceptOne(fd int) (int, unix.Sockaddr, syscall.Errno) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	n, from, err := unix.Accept(fd)
+	if err == nil {
+		err = prepare(n)
+	}
+	if err != nil {
+		return -1, nil, number(err)
+	}
+	return n, from, 0
+}
+
+// Splicing exists on Linux only; flows here use buffers alone.
+const canSplice = false
+
+func splice(_, _, _ int) (int, syscall.Errno) { return 0, syscall.ENOSYS }
+
+func newPipe() (r, w int, err error) { return -1, -1, syscall.ENOSYS }
