@@ -21,6 +21,7 @@ type bench struct {
 	samples samples
 	traces  map[string]map[string]*tracer // by work and proxy
 	notes   []string                      // what the reader of the report must know
+	failed  map[string][]int              // what went wrong, and in which rounds
 }
 
 // runAll measures in alternating rounds: within a round every kind of work
@@ -28,7 +29,7 @@ type bench struct {
 // all of them. The order of the proxies moves on by one each round, so that
 // none always follows the same neighbour.
 func (b *bench) runAll(ctx context.Context) error {
-	b.samples = samples{}
+	b.samples, b.failed = samples{}, map[string][]int{}
 	for round := range b.rounds {
 		for _, w := range b.works {
 			b.progress("round %d of %d: %s", round+1, b.rounds, w.name)
@@ -42,7 +43,9 @@ func (b *bench) runAll(ctx context.Context) error {
 					return ctx.Err()
 				}
 				if err != nil {
-					b.note("round %d, %s through %s failed: %v", round+1, w.name, p.name, err)
+					failure := fmt.Sprintf("%s through %s failed: %v", w.name, p.name, err)
+					b.progress("%s", failure)
+					b.failed[failure] = append(b.failed[failure], round+1)
 				}
 				b.keep(round, w, p, results)
 			}

@@ -67,7 +67,7 @@ func (b *bench) find(ctx context.Context, name string, descriptors int) (*peer, 
 		return b.installed(ctx, name, "haproxy", haproxyArguments(maxSessions, cores, ""))
 	case haproxySplice:
 		return b.installed(ctx, name, "haproxy",
-			haproxyArguments(maxSessions, cores, "    option splice-auto\n"))
+			haproxyArguments(maxSessions, cores, "    option splice-request\n    option splice-response\n"))
 	case nginx:
 		module, err := nginxStreamModule(ctx)
 		if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -21,14 +22,21 @@ func (b *bench) writeTables(out io.Writer, verdicts []verdict) {
 		}
 	}
 	b.writeTraces(out)
-	if len(b.notes) > 0 {
-		fmt.Fprintln(out, "## Notes of this run")
-		fmt.Fprintln(out)
-		for _, note := range b.notes {
-			fmt.Fprintf(out, "- %s\n", note)
-		}
-		fmt.Fprintln(out)
+	b.writeNotes(out)
+}
+
+func (b *bench) writeNotes(out io.Writer) {
+	if len(b.notes)+len(b.failed) == 0 {
+		return
 	}
+	fmt.Fprint(out, "## Notes of this run\n\n")
+	for _, note := range b.notes {
+		fmt.Fprintf(out, "- %s\n", note)
+	}
+	for _, failure := range slices.Sorted(maps.Keys(b.failed)) {
+		fmt.Fprintf(out, "- %s (rounds %s)\n", failure, strings.Trim(fmt.Sprint(b.failed[failure]), "[]"))
+	}
+	fmt.Fprintln(out)
 }
 
 func writeVerdicts(out io.Writer, verdicts []verdict) {

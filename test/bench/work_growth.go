@@ -39,17 +39,17 @@ func growthWork() work {
 			results := map[string]figures{fixed: {}, inTurn: {}}
 			for _, level := range growthLevels {
 				if _, err := r.do(ctx, loadctl.Command{Do: loadctl.Open, Count: level.live}); err != nil {
-					return nil, err
+					return results, err
 				}
-				for row, moving := range map[string]bool{fixed: false, inTurn: true} {
-					drive := loadctl.Command{Do: loadctl.RoundTrips, Count: growthActive, InTurn: moving, Millis: 100}
+				for _, row := range []string{fixed, inTurn} {
+					drive := loadctl.Command{Do: loadctl.RoundTrips, Count: growthActive, InTurn: row == inTurn, Millis: 100}
 					if _, err := r.do(ctx, drive); err != nil { // warms the caches up
-						return nil, err
+						return results, err
 					}
 					drive.Millis = 600
 					w, err := r.measure(ctx, drive)
 					if err != nil {
-						return nil, err
+						return results, err
 					}
 					results[row][level.cost] = w.each()
 					if level.against != "" {

@@ -42,27 +42,27 @@ func runIdle(ctx context.Context, r *rig) (map[string]figures, error) {
 	results := map[string]figures{}
 	for _, level := range idleLevels {
 		if _, err := r.do(ctx, loadctl.Command{Do: loadctl.Open, Count: level}); err != nil {
-			return nil, err
+			return results, err
 		}
 		// What the proxy tidies up after a burst of arrivals is not idling.
 		if err := pause(ctx, time.Second); err != nil {
-			return nil, err
+			return results, err
 		}
 		const watched = 1500 * time.Millisecond
 		before, err := cpuTime(r.pids)
 		if err != nil {
-			return nil, r.blame(err)
+			return results, r.blame(err)
 		}
 		if err := pause(ctx, watched); err != nil {
-			return nil, err
+			return results, err
 		}
 		after, err := cpuTime(r.pids)
 		if err != nil {
-			return nil, r.blame(err)
+			return results, r.blame(err)
 		}
 		bytes, files, err := r.holdings()
 		if err != nil {
-			return nil, r.blame(err)
+			return results, r.blame(err)
 		}
 		results[idleRow(level)] = figures{
 			resident:   float64(bytes) / 1e6,
