@@ -80,7 +80,7 @@ func clarify(err error) error {
 	case strings.HasPrefix(text, "unexpected argument "):
 		return fmt.Errorf("%w: listen-port is the last argument, only flags may follow it", err)
 	case negativeNumber.MatchString(text):
-		return fmt.Errorf("%w: if it is a port, it takes a number from 1 to 65535", err)
+		return errors.New("got a negative number where an argument stands, but a port is from 1 to 65535")
 	}
 	return err
 }

@@ -15,7 +15,7 @@ type duration time.Duration
 
 // Decode reads what time.ParseDuration reads. kong puts the flag's name before the error.
 func (d *duration) Decode(ctx *kong.DecodeContext) error {
-	text := ctx.Scan.Pop().String()
+	text := value(ctx)
 	parsed, err := time.ParseDuration(text)
 	if err != nil || parsed < 0 {
 		return fmt.Errorf("got %q, but it takes a time of 0 or more with its unit, such as 10s, 1m30s or 500ms", text)
@@ -31,13 +31,23 @@ type count int
 
 // Decode reads a decimal number. kong puts the flag's name before the error.
 func (c *count) Decode(ctx *kong.DecodeContext) error {
-	text := ctx.Scan.Pop().String()
+	text := value(ctx)
 	parsed, err := strconv.ParseUint(text, 10, 31)
 	if err != nil {
 		return fmt.Errorf("got %q, but it takes a whole number from 0 to %d", text, 1<<31-1)
 	}
 	*c = count(parsed)
 	return nil
+}
+
+// value takes the word that follows a flag, even one that begins with a hyphen: a negative number deserves a better answer than
+// that there is no such flag. "" if no word follows.
+func value(ctx *kong.DecodeContext) string {
+	token := ctx.Scan.Pop()
+	if token.IsEOL() {
+		return ""
+	}
+	return token.String()
 }
 
 // parseHost checks a host argument. An IPv6 address may stand in brackets, as it does in a URL.

@@ -17,24 +17,29 @@ const maxBody = 4 << 10
 // handler is the whole API. The probes are outside the guard: whoever restarts dead programs need not know the token, and they
 // tell nothing else.
 func (s *Server) handler(t *tree) http.Handler {
-	api := http.NewServeMux()
-	api.HandleFunc("GET /api/tree", t.serveTree)
-	api.HandleFunc("GET /api/sessions", t.serveSessions)
-	api.HandleFunc("DELETE /api/sessions/{id}", t.endSession)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { probe(w, t.alive()) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { probe(w, t.alive() && !s.draining.Load()) })
+	mux.HandleFunc("GET /api/tree", t.serveTree)
+	mux.HandleFunc("GET /api/sessions", t.serveSessions)
+	mux.HandleFunc("DELETE /api/sessions/{id}", t.endSession)
 	if s.config.Faults {
-		api.HandleFunc("POST /api/faults", t.injectFault)
+		mux.HandleFunc("POST /api/faults", t.injectFault)
 	} else {
-		api.HandleFunc("POST /api/faults", refuseFault)
+		mux.HandleFunc("POST /api/faults", refuseFault)
 	}
 
-	all := http.NewServeMux()
-	all.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { s.probe(w, t.alive()) })
-	all.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { s.probe(w, t.alive() && !s.draining.Load()) })
-	all.Handle("/", s.guard(http.NewCrossOriginProtection().Handler(api)))
-	return all
+	guarded := s.guard(http.NewCrossOriginProtection().Handler(mux))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+			mux.ServeHTTP(w, r)
+		} else {
+			guarded.ServeHTTP(w, r)
+		}
+	})
 }
 
-func (s *Server) probe(w http.ResponseWriter, good bool) {
+func probe(w http.ResponseWriter, good bool) {
 	if !good {
 		refuse(w, http.StatusServiceUnavailable, "the proxy is draining or gone")
 		return

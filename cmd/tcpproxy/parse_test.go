@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"tcpproxy/actors"
+)
+
+// Every wrong command line: its error names the argument and says what that takes.
+func TestUsageErrors(t *testing.T) {
+	const (
+		takesHost  = "it takes a host name or an IP address"
+		takesPort  = "it takes a port from 1 to 65535 or a service name such as http"
+		takesTime  = "it takes a time of 0 or more with its unit"
+		takesCount = "it takes a whole number from 0"
+	)
+	for _, test := range []struct {
+		args  string // separated by blanks; '' is the empty argument
+		names string // what the error begins with
+		says  string
+	}{
+		{"", "destination-host is missing", takesHost},
+		{"'' 80 3000", `destination-host: got ""`, takesHost},
+		{"[] 80 3000", `destination-host: got "[]"`, takesHost},
+		{"http://example.org/ 80 3000", `destination-host: got "http://`, takesHost},
+		{"host", "destination-port is missing", takesPort},
+		{"host '' 3000", `destination-port: got ""`, takesPort},
+		{"host 0 3000", `destination-port: got "0"`, takesPort},
+		{"host 65536 3000", `destination-port: got "65536"`, takesPort},
+		{"host 99999999999999999999 3000", `destination-port: got "99999999999999999999"`, takesPort},
+		{"host nosuchservice 3000", `destination-port: got "nosuchservice"`, takesPort},
+		{"host 80", "listen-port is missing", takesPort},
+		{"host 80 0", `listen-port: got "0"`, takesPort},
+		{"host 80 70000", `listen-port: got "70000"`, takesPort},
+		{"host 80 -- -1", `listen-port: got "-1"`, takesPort},
+		{"host 80 -1", "got a negative number", "a port is from 1 to 65535"},
+		{"host 80 3000 4000", "unexpected argument 4000", "listen-port is the last argument"},
+
+		{"--nonsense host 80 3000", "unknown flag --nonsense", ""},
+		{"-x host 80 3000", "unknown flag -x", ""},
+		{"--idle-timeout -5s host 80 3000", `--idle-timeout: got "-5s"`, takesTime},
+		{"--idle-timeout=10 host 80 3000", `--idle-timeout: got "10"`, takesTime},
+		{"--hang-timeout=-1ms host 80 3000", `--hang-timeout: got "-1ms"`, takesTime},
+		{"--drain-timeout=soon host 80 3000", `--drain-timeout: got "soon"`, takesTime},
+		{"--connect-timeout=-1s host 80 3000", `--connect-timeout: got "-1s"`, takesTime},
+		{"--connect-timeout=0 host 80 3000", "--connect-timeout:", "more than 0"},
+		{"host 80 3000 --idle-timeout", `--idle-timeout: got ""`, takesTime},
+		{"--max-sessions -1 host 80 3000", `--max-sessions: got "-1"`, takesCount},
+		{"--max-sessions many host 80 3000", `--max-sessions: got "many"`, takesCount},
+		{"--log-level loud host 80 3000", "--log-level must be one of", `"debug","info","warn","error" but got "loud"`},
+		{"--log-format xml host 80 3000", "--log-format must be one of", `"text","json" but got "xml"`},
+
+		{"--supervision best host 80 3000", "--supervision must be one of", `"one-for-one","all-for-one","backoff","resume","stop","escalate" but got "best"`},
+		{"--session-supervision best host 80 3000", "--session-supervision must be one of", `"restart","stop" but got "best"`},
+		{"--max-restarts 0 host 80 3000", "--max-restarts:", "a whole number from 1"},
+		{"--within 0 host 80 3000", "--within:", "more than 0"},
+
+		{"--admin localhost host 80 3000", `--admin: got "localhost"`, "it takes a host:port"},
+		{"--admin :9900 host 80 3000", "--admin: :9900 is not a loopback address", "--admin-token-file"},
+		{"--admin 192.0.2.1:9900 host 80 3000", "--admin: 192.0.2.1:9900 is not a loopback address", "--admin-token-file"},
+		{"--admin-token-file f host 80 3000", "--admin-token-file:", "--admin"},
+		{"--faults host 80 3000", "--faults:", "it takes --admin too"},
+
+		{"--demo host 80", "--demo has a destination of its own", "listen-port"},
+		{"--demo 70000", `listen-port: got "70000"`, takesPort},
+	} {
+		args := strings.Fields(test.args)
+		for i := range args {
+			args[i] = strings.Trim(args[i], "'")
+		}
+		var stdout, stderr bytes.Buffer
+		code := report(run(args, &stdout, &stderr), &stderr)
+		line, rest, _ := strings.Cut(stderr.String(), "\n")
+		if code != exitUsage {
+			t.Errorf("%s: exit code %d, want %d", test.args, code, exitUsage)
+		}
+		if !strings.HasPrefix(line, "tcpproxy: "+test.names) || !strings.Contains(line, test.says) {
+			t.Errorf("%s:\n got %q\nwant %q and %q", test.args, line, test.names, test.says)
+		}
+		if !strings.HasPrefix(rest, usage) || stdout.Len() > 0 {
+			t.Errorf("%s: after its first line, standard error has %q; standard output has %q", test.args, rest, stdout.String())
+		}
+	}
+}
+
+// The configuration when no flag is given, and when every one is.
+func TestConfig(t *testing.T) {
+	defaults := actors.Config{
+		Host: "example.org", Port: 80, ListenPort: 3000,
+		IdleTimeout: 10 * time.Second, HangTimeout: 10 * time.Second, ConnectTimeout: 10 * time.Second, DrainTimeout: 30 * time.Second,
+		Supervision: "one-for-one", MaxRestarts: 10, Within: 10 * time.Second, SessionSupervision: "restart",
+	}
+	with := func(change func(*actors.Config)) actors.Config {
+		changed := defaults
+		change(&changed)
+		return changed
+	}
+	for args, want := range map[string]actors.Config{
+		"example.org 80 3000":    defaults,
+		"example.org http 3000":  defaults,
+		"::1 80 3000":            with(func(c *actors.Config) { c.Host = "::1" }),
+		"[::1] 80 3000":          with(func(c *actors.Config) { c.Host = "::1" }),
+		"example.org https smtp": with(func(c *actors.Config) { c.Port, c.ListenPort = 443, 25 }),
+		"--idle-timeout 0 --hang-timeout 0 --drain-timeout=0 example.org 80 3000": with(func(c *actors.Config) {
+			c.IdleTimeout, c.HangTimeout, c.DrainTimeout = 0, 0, 0
+		}),
+		"example.org 80 3000 --listen-host ::1 --idle-timeout 1m30s --hang-timeout 1s --connect-timeout 2s --drain-timeout 3s --max-sessions 7": with(func(c *actors.Config) {
+			c.ListenHost, c.MaxSessions = "::1", 7
+			c.IdleTimeout, c.HangTimeout, c.ConnectTimeout, c.DrainTimeout = 90*time.Second, time.Second, 2*time.Second, 3*time.Second
+		}),
+		"--supervision escalate --max-restarts 3 --within 5s --session-supervision stop example.org 80 3000": with(func(c *actors.Config) {
+			c.Supervision, c.MaxRestarts, c.Within, c.SessionSupervision = "escalate", 3, 5*time.Second, "stop"
+		}),
+		"--demo":                                 with(func(c *actors.Config) { c.Host, c.Port, c.ListenHost = "", 0, "127.0.0.1" }),
+		"--demo 3001":                            with(func(c *actors.Config) { c.Host, c.Port, c.ListenHost, c.ListenPort = "", 0, "127.0.0.1", 3001 }),
+		"--demo --listen-host ::1":               with(func(c *actors.Config) { c.Host, c.Port, c.ListenHost = "", 0, "::1" }),
+		"--admin localhost:9900 --faults --demo": with(func(c *actors.Config) { c.Host, c.Port, c.ListenHost = "", 0, "127.0.0.1" }),
+	} {
+		plan, err := parse(strings.Fields(args), nil)
+		if err != nil {
+			t.Errorf("%s: %v", args, err)
+			continue
+		}
+		plan.proxy.Lookup = nil // functions cannot be compared
+		if !reflect.DeepEqual(plan.proxy, want) {
+			t.Errorf("%s:\n got %+v\nwant %+v", args, plan.proxy, want)
+		}
+	}
+}
+
+func TestEverySupervisionStrategyIsTaken(t *testing.T) {
+	for _, name := range []string{"one-for-one", "all-for-one", "backoff", "resume", "stop", "escalate"} {
+		if plan, err := parse([]string{"--supervision", name, "--demo"}, nil); err != nil || plan.proxy.Supervision != name {
+			t.Errorf("--supervision %s: got %q, %v", name, plan.proxy.Supervision, err)
+		}
+	}
+}
+
+// The help must do without any other text: every flag, its unit, the way to switch the idle rule off.
+func TestHelp(t *testing.T) {
+	var stdout bytes.Buffer
+	if _, err := parse([]string{"--help"}, &stdout); !errors.Is(err, errAnswered) {
+		t.Fatalf("--help: %v", err)
+	}
+	help := strings.Join(strings.Fields(stdout.String()), " ")
+	for _, part := range []string{
+		"Usage: tcpproxy [flags] destination-host destination-port listen-port",
+		"--idle-timeout=10s", "0 = never: use that for SSH", "tcpproxy --idle-timeout 0", "Times take a unit",
+		"--hang-timeout=10s", "--connect-timeout=10s", "--drain-timeout=30s", "--max-sessions=0", "--listen-host=HOST",
+		"--log-level", "--log-format", "--demo", "--version", "--supervision=NAME", "--max-restarts=10", "--within=10s",
+		"--session-supervision", "--admin=ADDR", "--admin-token-file=FILE", "--faults", "Exit codes",
+	} {
+		if !strings.Contains(help, part) {
+			t.Errorf("the help lacks %q", part)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	var stdout bytes.Buffer
+	if _, err := parse([]string{"--version"}, &stdout); !errors.Is(err, errAnswered) {
+		t.Fatalf("--version: %v", err)
+	}
+	if !strings.HasPrefix(stdout.String(), "tcpproxy ") || strings.Count(stdout.String(), "\n") != 1 {
+		t.Errorf("--version printed %q, want one line", stdout.String())
+	}
+}
