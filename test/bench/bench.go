@@ -15,6 +15,7 @@ type bench struct {
 	log    io.Writer
 	begun  time.Time
 	rounds int
+	quick  bool // take the short form of each work
 	peers  []peer
 	works  []work
 
@@ -33,12 +34,16 @@ func (b *bench) runAll(ctx context.Context) error {
 	for round := range b.rounds {
 		for _, w := range b.works {
 			b.progress("round %d of %d: %s", round+1, b.rounds, w.name)
+			run := w.run
+			if b.quick {
+				run = w.short
+			}
 			for i := range b.peers {
 				p := b.peers[(i+round)%len(b.peers)]
 				if slices.Contains(w.skip, p.name) {
 					continue
 				}
-				results, err := b.runOnce(ctx, w.run, p, nil)
+				results, err := b.runOnce(ctx, run, p, nil)
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}

@@ -48,6 +48,7 @@ func (b *bench) drawChart(path string) error {
 	p.Y.Label.Text = "× HAProxy"
 	p.Y.Min = 0
 	p.Legend.Top = true
+	p.Legend.Padding = vg.Points(2)
 
 	drawn := slices.DeleteFunc(slices.Clone(b.peers), func(p peer) bool { return p.name == haproxy })
 	width := vg.Points(60 / float64(max(len(drawn), 1)))
@@ -74,7 +75,7 @@ func (b *bench) drawChart(path string) error {
 		labels[i] = bar.label
 	}
 	p.NominalX(labels...)
-	p.Y.Max *= 1.2 // room for the legend
+	p.X.Max = float64(len(chartBars)) + 0.5 // room for the legend
 	return p.Save(11*vg.Inch, 5*vg.Inch, path)
 }
 

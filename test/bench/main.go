@@ -34,21 +34,27 @@ func main() {
 	parser := kong.Must(&chosen, kong.Name("bench"),
 		kong.Description("Compare TCP proxies on loopback. Run it in the root of the repository."),
 		kong.Vars{"peers": strings.Join(peerNames, ", ")})
-	context, err := parser.Parse(os.Args[1:])
+	parsed, err := parser.Parse(os.Args[1:])
 	var works []work
 	if err == nil {
 		works, err = chosen.complete()
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		if context == nil {
-			context, _ = kong.Trace(parser, nil) // an empty command line has no errors
+		if parsed == nil {
+			parsed, _ = kong.Trace(parser, nil) // an empty command line has no errors
 		}
 		parser.Stdout = os.Stderr
-		_ = context.PrintUsage(true)
+		_ = parsed.PrintUsage(true)
 		os.Exit(2)
 	}
-	if err := run(chosen, works); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	err = run(ctx, chosen, works)
+	if ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -87,7 +93,7 @@ func (o *options) complete() ([]work, error) {
 	return works, nil
 }
 
-func run(chosen options, works []work) (err error) {
+func run(ctx context.Context, chosen options, works []work) error {
 	if chosen.List {
 		for _, w := range works {
 			fmt.Println(w.name)
@@ -97,8 +103,6 @@ func run(chosen options, works []work) (err error) {
 	if module, err := os.ReadFile("go.mod"); err != nil || !bytes.HasPrefix(module, []byte("module tcpproxy\n")) {
 		return errors.New("this is not the root of the repository")
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
 	dir, err := os.MkdirTemp("", "bench-")
 	if err != nil {
 		return err
@@ -106,7 +110,7 @@ func run(chosen options, works []work) (err error) {
 	defer os.RemoveAll(dir)
 
 	busy := loadAverage()
-	b := &bench{dir: dir, log: os.Stderr, begun: time.Now(), rounds: chosen.Rounds, works: works}
+	b := &bench{dir: dir, log: os.Stderr, begun: time.Now(), rounds: chosen.Rounds, quick: chosen.Quick, works: works}
 	if err := b.install(ctx); err != nil {
 		return err
 	}

@@ -14,7 +14,9 @@ import (
 )
 
 // process is a child in a process group of its own. Whoever starts one stops
-// it; should the harness die first, the kernel does.
+// it; should the harness be killed first, the kernel asks it to end. (It asks
+// when the thread that started the child ends. Threads of a Go program last as
+// long as the program, unless a goroutine locks one; none here does.)
 type process struct {
 	cmd    *exec.Cmd
 	ended  chan struct{}
@@ -28,7 +30,7 @@ func startProcess(stdin io.Reader, stdout io.Writer, argv ...string) (*process, 
 	p.cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = stdin, stdout, &p.stderr
 	p.cmd.WaitDelay = 2 * time.Second // a grandchild may hold the pipes open
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}

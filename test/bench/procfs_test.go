@@ -11,8 +11,8 @@ import (
 
 func TestParentOfReadsPastOddNames(t *testing.T) {
 	for line, want := range map[string]int{
-		"4242 (nginx) S 4241 4241 17 0 -1 4194560 120 0 0 0 3 5 0 0":              4241,
-		"77 (a (b) c) R 1 77 77 0 -1 4194560 120 0 0 0 3 5 0 0":                   1,
+		"4242 (nginx) S 4241 4241 17 0 -1 4194560 120 0 0 0 3 5 0 0":               4241,
+		"77 (a (b) c) R 1 77 77 0 -1 4194560 120 0 0 0 3 5 0 0":                    1,
 		"9 (nginx: worker) process) S 12 9 17 0 -1 4194560 120 0 0 0 3 5 0 0 20 0": 12,
 	} {
 		if got, err := parentOf([]byte(line)); err != nil || got != want {

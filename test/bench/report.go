@@ -45,7 +45,7 @@ func writeVerdicts(out io.Writer, verdicts []verdict) {
 	fmt.Fprintln(out, "| --- | --- | --- | --- | --- | --- |")
 	for _, v := range verdicts {
 		fmt.Fprintf(out, "| %s | %s | %s | %s | %s … %s | %s |\n",
-			v.row, v.metric, v.bound(), short(v.median), short(v.low), short(v.high), v.outcome())
+			v.row, v.metric, v.bound(), exact(v.median), exact(v.low), exact(v.high), v.outcome())
 	}
 	fmt.Fprintln(out)
 }
@@ -112,6 +112,14 @@ func (b *bench) writeTraces(out io.Writer) {
 		}
 		fmt.Fprintln(out)
 	}
+}
+
+// exact is for figures that stand beside a bound: 1.004 must not read as 1.00.
+func exact(value float64) string {
+	if math.IsNaN(value) {
+		return "–"
+	}
+	return fmt.Sprintf("%.3f", value)
 }
 
 // short writes a number with as many digits as the noise leaves meaning to.

@@ -15,7 +15,7 @@ func measuredBench() *bench {
 		works:  []work{bulkWork("bulk-up-1", "up", 1, 1)},
 		samples: samples{
 			{"bulk-up-1", ours, cpuPerGB}:       {0.2, 0.3},
-			{"bulk-up-1", haproxy, cpuPerGB}:    {0.8, 1.0},
+			{"bulk-up-1", haproxy, cpuPerGB}:    {1.0, 1.0},
 			{"bulk-up-1", ours, gbPerSecond}:    {2, math.NaN()},
 			{"bulk-up-1", haproxy, gbPerSecond}: {1, 1},
 		},
@@ -28,10 +28,10 @@ func TestTablesPairRounds(t *testing.T) {
 	b := measuredBench()
 	b.writeTables(&out, judge(b.samples, b.rowNames()))
 	for _, line := range []string{
-		"| bulk-up-1 | CPU-s/GB | ≤ 0.25 × haproxy | 0.27 | 0.25 … 0.30 | **missed** |",
+		"| bulk-up-1 | CPU-s/GB | ≤ 0.25 × haproxy | 0.250 | 0.200 … 0.300 | reached |",
 		"| proxy | CPU-s/GB | GB/s | resident MB | CPU-s/GB ÷ haproxy | GB/s ÷ haproxy |",
-		"| tcpproxy | 0.25 | 2.00 | – | 0.27 | 2.00 |",
-		"| haproxy | 0.90 | 1.00 | – | 1 | 1 |",
+		"| tcpproxy | 0.25 | 2.00 | – | 0.25 | 2.00 |",
+		"| haproxy | 1.00 | 1.00 | – | 1 | 1 |",
 		"- bulk-up-1 through haproxy failed: odd (rounds 1 2)",
 	} {
 		if !strings.Contains(out.String(), line+"\n") {

@@ -39,7 +39,10 @@ func bulkWork(name, direction string, conns int, bytes int64) work {
 		}},
 	}
 	if conns == 1 {
-		w.short = run(bytes / 8)
+		w.short = run(bytes / 4)
+	}
+	if name != "bulk-up-1" && name != "bulk-down-4" {
+		w.skip = []string{wireOnly} // two kinds of bulk tell its price
 	}
 	return w
 }

@@ -16,6 +16,7 @@ func fairWork() work {
 	return work{
 		name: name,
 		run:  runFair(name),
+		skip: []string{wireOnly},
 		rows: []row{{
 			name:    name,
 			title:   "100 small clients beside four bulk streams (latencies of the small ones)",

@@ -30,7 +30,7 @@ func growthWork() work {
 	metrics := []metric{cpuAt100, cpuAt1000, cpuAt8000, growthTo1000, growthTo8000}
 	return work{
 		name: "growth",
-		skip: []string{haproxySplice, nginx},
+		skip: []string{wireOnly, haproxySplice, nginx},
 		rows: []row{
 			{fixed, "Growth: a round trip among more and more sessions, the same 64 active", metrics, []metric{cpuAt8000}},
 			{inTurn, "Growth: the same, 64 active at a time, all in turn", metrics, []metric{cpuAt8000}},

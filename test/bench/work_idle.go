@@ -48,7 +48,7 @@ func runIdle(ctx context.Context, r *rig) (map[string]figures, error) {
 		if err := pause(ctx, time.Second); err != nil {
 			return results, err
 		}
-		const watched = 1500 * time.Millisecond
+		const watched = time.Second
 		before, err := cpuTime(r.pids)
 		if err != nil {
 			return results, r.blame(err)

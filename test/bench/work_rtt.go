@@ -34,7 +34,7 @@ func roundTripWork(name string, conns int) work {
 	w := work{
 		name: name,
 		unit: "round trip",
-		run:  run(1500),
+		run:  run(1200),
 		rows: []row{{
 			name:    name,
 			title:   "64-byte round trips, " + plural(conns, "connection"),
@@ -45,6 +45,8 @@ func roundTripWork(name string, conns int) work {
 	}
 	if conns <= 64 {
 		w.short = run(500)
+	} else {
+		w.skip = append(w.skip, wireOnly)
 	}
 	return w
 }
@@ -73,7 +75,7 @@ func churnWork() work {
 	return work{
 		name:  name,
 		unit:  "session",
-		run:   run(1500),
+		run:   run(1200),
 		short: run(500),
 		rows: []row{{
 			name:    name,

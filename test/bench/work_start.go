@@ -32,6 +32,6 @@ func startWork() work {
 			metrics: []metric{startMillis, binaryMB, resident},
 			ratios:  []metric{startMillis},
 		}},
-		skip: []string{haproxySplice},
+		skip: []string{wireOnly, haproxySplice},
 	}
 }

@@ -11,10 +11,12 @@ type work struct {
 	name string
 	rows []row
 	run  func(ctx context.Context, r *rig) (map[string]figures, error)
-	// traced works are also run once under strace; short is the run for that.
+	// short is a shorter run of the same, for --quick and for counting system
+	// calls; works without it take part in neither.
 	short func(ctx context.Context, r *rig) (map[string]figures, error)
-	unit  string
-	// skip names proxies whose results would repeat another's.
+	unit  string // what system calls are counted per
+	// skip names proxies whose results here would repeat another's or answer
+	// no question, to keep a whole run short.
 	skip []string
 }
 

@@ -8,14 +8,20 @@ import (
 	"tcpproxy/test/bench/internal/loadctl"
 )
 
-// serve is the destination: one thread echoes blocks on all connections; a
-// connection whose first block asks for bulk moves to a thread of its own, so
-// that bulk never stands in the way of an echo here.
+// serve is the destination. Its only line of output is its port.
 func serve() error {
 	listener, port, err := listen()
 	if err != nil {
 		return err
 	}
+	fmt.Println(port)
+	return serveOn(listener)
+}
+
+// serveOn answers for ever: one thread echoes blocks on all connections; a
+// connection whose first block asks for bulk moves to a thread of its own, so
+// that bulk never stands in the way of an echo here.
+func serveOn(listener int) error {
 	poll, err := newPoller()
 	if err != nil {
 		return err
@@ -23,7 +29,6 @@ func serve() error {
 	if err := poll.add(listener, listener, unix.EPOLLIN); err != nil {
 		return err
 	}
-	fmt.Println(port)
 	for {
 		events, err := poll.wait(-1)
 		if err != nil {
