@@ -23,6 +23,11 @@ func wrong(expected, came string, args ...any) error {
 	return &mismatch{expected, fmt.Sprintf(came, args...)}
 }
 
+// inapplicable is what a case returns that cannot be judged here.
+type inapplicable struct{ why string }
+
+func (i *inapplicable) Error() string { return i.why }
+
 // ending is how a direction of a connection ended.
 type ending string
 
@@ -54,6 +59,8 @@ func describe(err error) string {
 		return "nothing until the case was given up"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused"
+	case errors.Is(err, syscall.ENOTCONN):
+		return "a connection that was gone"
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {

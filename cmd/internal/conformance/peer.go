@@ -237,6 +237,15 @@ func (p *peer) info() (info *unix.TCPInfo, err error) {
 	return info, err
 }
 
+// lastReceived is when the kernel last took a segment with bytes for this side, read or not.
+func (p *peer) lastReceived() (time.Time, error) {
+	info, err := p.info()
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.Now().Add(-time.Duration(info.Last_data_recv) * time.Millisecond), nil
+}
+
 // awaitState waits until the kernel has seen the other side's end, up to a moment.
 func (p *peer) awaitState(until time.Time) (end ending, at time.Time, ok bool) {
 	for {

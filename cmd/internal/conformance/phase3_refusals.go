@@ -265,15 +265,12 @@ func memoryBounded(t *Trial, serverRefuses bool) error {
 	before := f.usage()
 	var fills []func() error
 	for i := range 2 {
-		sender, _, err := t.hungPair(f, d, serverRefuses)
+		sender, refuser, err := t.hungPair(f, d, serverRefuses)
 		if err != nil {
 			return err
 		}
 		fills = append(fills, func() error {
-			sent, _, err := sender.fillUp(t.stream(1+i), 0, fillLimit)
-			if err == nil && sent >= fillLimit {
-				err = wrong(fmt.Sprintf("the %s to be stuck before %s", sender.name, size(fillLimit)), "all taken, though nobody reads")
-			}
+			_, _, err := t.untilStuck(sender, refuser, t.stream(1+i))
 			return err
 		})
 	}
@@ -323,26 +320,49 @@ func slowReader(t *Trial, serverReads bool) error {
 	)
 }
 
-// inTime judges when a connection ended that stood still since last.
-func (t *Trial) inTime(who string, end ending, last, at time.Time) error {
-	after := at.Sub(last)
-	t.note("%s: %s after %s", who, end, seconds(after))
-	if after < t.rule()-early || after > t.rule()+late {
-		return wrong(fmt.Sprintf("the %s to be ended %s to %s after the last byte", who, seconds(t.rule()-early), seconds(t.rule()+late)),
-			"%s after %s", end, seconds(after))
+// standstill is when a connection came to a stop. From outside, that is a span and not a moment: a side that refuses to read took
+// its last byte (first), and after that the sender's kernel could still get rid of bytes that now fill the forwarder's socket (last).
+type standstill struct{ first, last time.Time }
+
+// untilStuck fills up a connection and says when it came to a stop.
+func (t *Trial) untilStuck(sender, refuser *peer, s stream) (sent int64, stop standstill, err error) {
+	t.step("sending until nobody takes any more")
+	if sent, stop.last, err = sender.fillUp(s, 0, fillLimit); err != nil {
+		return sent, stop, err
+	}
+	if sent == fillLimit {
+		return sent, stop, wrong(fmt.Sprintf("the %s to be stuck before %s", sender.name, size(fillLimit)), "all taken, though nobody reads")
+	}
+	if stop.first, err = refuser.lastReceived(); err == nil && stop.first.After(stop.last) {
+		stop.first, stop.last = stop.last, stop.first
+	}
+	t.step("")
+	return sent, stop, err
+}
+
+// inTime judges the moment when a connection was ended that had come to a stop.
+func (t *Trial) inTime(p *peer, end ending, stop standstill, at time.Time) error {
+	least, most := at.Sub(stop.last), at.Sub(stop.first)
+	t.note("%s: %s after %s", p.name, end, seconds(least))
+	if most < t.rule()-early || least > t.rule()+late {
+		return wrong(t.cutExpected(p), "%s after %s", end, seconds(most))
 	}
 	return nil
 }
 
-// awaitCut waits until a peer that stood still since last sees the end, and judges the time.
-func (t *Trial) awaitCut(p *peer, last time.Time) error {
+func (t *Trial) cutExpected(p *peer) string {
+	return fmt.Sprintf("the %s to be ended %s to %s after the last byte moved", p.name, seconds(t.rule()-early), seconds(t.rule()+late))
+}
+
+// awaitCut waits until a peer whose connection had come to a stop sees the end, and judges the time.
+func (t *Trial) awaitCut(p *peer, stop standstill) error {
 	t.step("waiting for the %s to be ended", p.name)
-	end, at, ok := p.awaitState(last.Add(t.rule() + late + time.Second))
+	end, at, ok := p.awaitState(stop.last.Add(t.rule() + late + time.Second))
 	if !ok {
-		return wrong(fmt.Sprintf("the %s to be ended %s to %s after the last byte", p.name, seconds(t.rule()-early), seconds(t.rule()+late)),
-			"no end after %s", seconds(at.Sub(last)))
+		return wrong(t.cutExpected(p), "no end after %s", seconds(at.Sub(stop.last)))
 	}
-	return t.inTime(p.name, end, last, at)
+	t.step("")
+	return t.inTime(p, end, stop, at)
 }
 
 // collapse lets a side that refused to read look at what there is, now that the connection was cut: a part of the stream from its
@@ -369,11 +389,11 @@ func cut(t *Trial, serverRefuses bool) error {
 		return err
 	}
 	s := t.stream(0)
-	sent, last, err := sender.fillUp(s, 0, fillLimit)
+	sent, stop, err := t.untilStuck(sender, refuser, s)
 	if err != nil {
 		return err
 	}
-	if err := t.awaitCut(sender, last); err != nil {
+	if err := t.awaitCut(sender, stop); err != nil {
 		return err
 	}
 	return t.collapse(refuser, s, sent)
@@ -390,27 +410,29 @@ func cutBoth(t *Trial) error {
 	}
 	up, down := t.stream(0), t.stream(1)
 	var sentUp, sentDown int64
-	var lastUp, lastDown time.Time
+	var stopUp, stopDown standstill
 	if err := t.together(
-		func() (err error) { sentUp, lastUp, err = client.fillUp(up, 0, fillLimit); return err },
-		func() (err error) { sentDown, lastDown, err = server.fillUp(down, 0, fillLimit); return err },
+		func() (err error) { sentUp, stopUp, err = t.untilStuck(client, server, up); return err },
+		func() (err error) { sentDown, stopDown, err = t.untilStuck(server, client, down); return err },
 	); err != nil {
 		return err
 	}
-	last := lastUp
-	if lastDown.After(last) {
-		last = lastDown
+	// One direction that hangs is enough to end the pair, so the first counts for "too early", and the last for "too late".
+	stop := standstill{stopUp.first, stopUp.last}
+	if stopDown.first.Before(stop.first) {
+		stop.first = stopDown.first
+	}
+	if stopDown.last.After(stop.last) {
+		stop.last = stopDown.last
 	}
 	// A reset shows without reading. An end of stream cannot, while what was sent before it is not taken; so the sides begin to
 	// read when the time is up, and then it must be there.
 	t.step("waiting for both sides to be ended")
-	earliest, until := last.Add(t.rule()-early), last.Add(t.rule()+late)
 	for _, p := range []*peer{client, server} {
-		if end, at, ok := p.awaitState(until); ok {
-			if at.Before(earliest) {
-				return wrong(fmt.Sprintf("no end before %s", seconds(t.rule()-early)), "%s at the %s after %s", end, p.name, seconds(at.Sub(last)))
+		if end, at, ok := p.awaitState(stop.last.Add(t.rule() + late)); ok {
+			if err := t.inTime(p, end, stop, at); err != nil {
+				return err
 			}
-			t.note("%s: %s after %s", p.name, end, seconds(at.Sub(last)))
 		}
 	}
 	if err := t.collapse(client, down, sentDown); err != nil {
@@ -429,7 +451,6 @@ func cutOneWay(t *Trial, serverRefuses bool) error {
 		return err
 	}
 	s, trickle := t.stream(0), t.stream(1)
-	var sent int64
 	done := make(chan struct{})
 	return t.together(
 		func() error { // the refuser's bytes, which keep one direction alive
@@ -454,12 +475,11 @@ func cutOneWay(t *Trial, serverRefuses bool) error {
 		},
 		func() error {
 			defer close(done)
-			var last time.Time
-			var err error
-			if sent, last, err = sender.fillUp(s, 0, fillLimit); err != nil {
+			sent, stop, err := t.untilStuck(sender, refuser, s)
+			if err != nil {
 				return err
 			}
-			if err := t.awaitCut(sender, last); err != nil {
+			if err := t.awaitCut(sender, stop); err != nil {
 				return err
 			}
 			return t.collapse(refuser, s, sent)
@@ -477,15 +497,15 @@ func cutAfterFIN(t *Trial) error {
 		return err
 	}
 	s := t.stream(0)
-	sent, _, err := client.fillUp(s, 0, fillLimit)
+	sent, stop, err := t.untilStuck(client, server, s)
 	if err != nil {
 		return err
 	}
 	if err := client.finish(); err != nil {
 		return err
 	}
-	last := time.Now().Add(-blocked) // fillUp has seen nothing move for so long
-	if err := t.awaitCut(client, last); err != nil {
+	stop.last = time.Now() // the end of the stream may count as something that moved
+	if err := t.awaitCut(client, stop); err != nil {
 		return err
 	}
 	return t.collapse(server, s, sent)
@@ -539,12 +559,12 @@ func idle(t *Trial, how int) error {
 		return err
 	}
 	return t.together(
-		func() error { return t.awaitCut(client, last) },
+		func() error { return t.awaitCut(client, standstill{last, last}) },
 		func() error {
 			if how == idleHalfClosed {
 				return nil // the server has seen an end before, the client's; a reset is all that it could see now
 			}
-			return t.awaitCut(server, last)
+			return t.awaitCut(server, standstill{last, last})
 		},
 	)
 }

@@ -245,11 +245,7 @@ func downUp(t *Trial) error {
 	}
 	for i := range 3 {
 		t.step("the destination is down")
-		client, err := t.dial(f)
-		if err != nil {
-			return err
-		}
-		if _, err := client.end(promptly); err != nil {
+		if _, err := t.turnedAway(f, promptly); err != nil {
 			return err
 		}
 		t.step("the destination is up")
@@ -279,14 +275,9 @@ func downOthers(t *Trial) error {
 	d.Close()
 	s := t.stream(0)
 	for i := range int64(50) {
-		other, err := t.dial(f)
-		if err != nil {
+		if _, err := t.turnedAway(f, promptly); err != nil {
 			return err
 		}
-		if _, err := other.end(promptly); err != nil {
-			return err
-		}
-		other.Close()
 		if err := client.send(s, i, 1); err != nil {
 			return err
 		}
@@ -306,12 +297,8 @@ func blackHole(t *Trial) error {
 	if err != nil {
 		return err
 	}
-	client, err := t.dial(f)
-	if err != nil {
-		return err
-	}
 	begin := time.Now()
-	end, err := client.end(t.rule() + late + 500*time.Millisecond)
+	end, err := t.turnedAway(f, t.rule()+late+500*time.Millisecond)
 	if err == nil {
 		t.note("client: %s after %s", end, seconds(time.Since(begin)))
 	}
@@ -334,11 +321,7 @@ func unresolvable(t *Trial) error {
 		}
 		return err
 	}
-	client, err := t.dial(f)
-	if err != nil {
-		return err
-	}
-	if _, err := client.end(t.rule() + late + 500*time.Millisecond); err != nil {
+	if _, err := t.turnedAway(f, t.rule()+late+500*time.Millisecond); err != nil {
 		return err
 	}
 	if !f.running() {
@@ -358,12 +341,7 @@ func acceptAnd(t *Trial, end func(*peer)) error {
 		return err
 	}
 	err = t.times(100, 10, func(int) error {
-		client, err := t.dial(f)
-		if err != nil {
-			return err
-		}
-		defer client.Close()
-		_, err = client.end(promptly)
+		_, err := t.turnedAway(f, promptly)
 		return err
 	})
 	if err == nil && !f.running() {

@@ -340,8 +340,11 @@ func limitDescriptors(p process, more int) error {
 	}
 	limit := unix.Rlimit{Cur: uint64(highest + 1 + more), Max: uint64(highest + 1 + more)}
 	err := unix.Prlimit(p.pid, unix.RLIMIT_NOFILE, &limit, nil)
-	if errors.Is(err, unix.ESRCH) {
+	switch {
+	case errors.Is(err, unix.ESRCH):
 		return nil
+	case errors.Is(err, unix.EPERM):
+		return &inapplicable{"the tester may not limit the forwarder's processes, which run as another user"}
 	}
 	return err
 }

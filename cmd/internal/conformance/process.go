@@ -86,7 +86,7 @@ func family(pid int, tag string) []process {
 // tagged reports whether the process was started with this entry in its environment.
 func tagged(pid int, tag string) bool {
 	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	return err == nil && bytes.Contains(env, []byte(tag))
+	return err == nil && bytes.Contains(env, []byte(tag+"\x00"))
 }
 
 // descriptors counts the open descriptors of a process.

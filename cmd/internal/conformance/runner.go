@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -74,8 +75,8 @@ func (o *Options) Select() []Case {
 	return chosen
 }
 
-// inapplicable says why a case does not apply to the forwarder, or nothing if it does.
-func (o *Options) inapplicable(c Case) string {
+// lacks says what a case needs that the forwarder, or the machine, does not have; nothing if it has it all.
+func (o *Options) lacks(c Case) string {
 	switch {
 	case c.Needs&NeedRule != 0 && o.Rule == 0:
 		return "the forwarder has no timeout rule (--timeout-rule)"
@@ -150,7 +151,7 @@ func (r *run) preflight(ctx context.Context, cases []Case) error {
 	if len(cases) == 0 {
 		return nil
 	}
-	t, cancel := r.trial(ctx, Case{Name: "start", Limit: 3 * startLimit})
+	t, cancel := r.trial(ctx, started)
 	defer cancel()
 	defer t.release()
 	d, err := t.listen(0)
@@ -161,18 +162,26 @@ func (r *run) preflight(ctx context.Context, cases []Case) error {
 	return err
 }
 
-// abandon fails the first case with the reason and skips the others.
+// abandon fails the start and skips all cases.
 func (r *run) abandon(cases []Case, err error) []Result {
-	t := &Trial{opts: r.opts, ctx: context.Background()}
+	t := &Trial{opts: r.opts, ctx: context.Background(), c: started}
+	r.results = make([]*Result, len(cases)+1)
+	result := Result{Case: started, Verdict: Failed}
+	result.Expected, result.Came = t.verdict(err)
+	r.report(0, result)
 	for i, c := range cases {
-		result := Result{Case: c, Verdict: Skipped, Came: "the forwarder does not start"}
-		if i == 0 {
-			result.Verdict = Failed
-			result.Expected, result.Came = t.verdict(err)
-		}
-		r.report(i, result)
+		r.report(1+i, Result{Case: c, Verdict: Skipped, Came: "the forwarder does not start"})
 	}
 	return r.all()
+}
+
+// started is the case that stands for all others when the forwarder does not even start.
+var started = Case{
+	Phase: 1, Name: "start", Title: "the forwarder starts",
+	Sends:   "the command, with a destination that is there",
+	Expects: fmt.Sprintf("somebody listens on the port within %v", startLimit),
+	Why:     "nothing else can be tested",
+	Limit:   3 * startLimit,
 }
 
 func (r *run) all() []Result {
@@ -185,7 +194,7 @@ func (r *run) all() []Result {
 
 // one runs one case and reports it.
 func (r *run) one(ctx context.Context, i int, c Case) {
-	if why := r.opts.inapplicable(c); why != "" {
+	if why := r.opts.lacks(c); why != "" {
 		r.report(i, Result{Case: c, Verdict: Skipped, Came: why})
 		return
 	}
@@ -221,8 +230,11 @@ func (r *run) try(ctx context.Context, c Case) Result {
 	begin := time.Now()
 	err := c.run(t)
 	result := Result{Case: c, Verdict: Passed, Took: time.Since(begin)}
+	var not *inapplicable
 	switch {
 	case err == nil:
+	case errors.As(err, &not):
+		result.Verdict, result.Came = Skipped, not.why
 	case ctx.Err() != nil:
 		result.Verdict, result.Came = Skipped, "interrupted"
 	default:

@@ -174,10 +174,29 @@ func (t *Trial) dialWith(f *forwarder, with dialing) (*peer, error) {
 		if t.ctx.Err() != nil {
 			return nil, t.ctx.Err()
 		}
+		if end, ok := endingOf(err); ok && end == endReset {
+			return nil, errResetWhileDialing
+		}
 		return nil, wrong("the forwarder to accept a client", "%s", describe(err))
 	}
 	return t.adopt(conn.(*net.TCPConn), "client"), nil
 }
+
+// turnedAway connects a client that the forwarder cannot serve, and expects its connection to end.
+func (t *Trial) turnedAway(f *forwarder, within time.Duration) (ending, error) {
+	client, err := t.dial(f)
+	if errors.Is(err, errResetWhileDialing) {
+		return endReset, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	return client.end(within)
+}
+
+// errResetWhileDialing: the connection stood, and was reset before the dialer had a look at it.
+var errResetWhileDialing = wrong("the forwarder to accept a client", "%s", endReset)
 
 // pair makes one forwarded connection and returns both ends.
 func (t *Trial) pair(f *forwarder, d *destination) (client, server *peer, err error) {
@@ -274,13 +293,16 @@ func (t *Trial) verdict(err error) (expected, came string) {
 	if doing != "" {
 		came += "; while " + doing
 	}
-	if n := len(forwarders); n > 0 && !strings.Contains(came, "a forwarder that ended") {
-		// The forwarder is still looked at before it is stopped; one that crashed may need a moment to be gone.
+	if n := len(forwarders); n > 0 && !strings.Contains(came, ", saying") {
+		// One that crashed may need a moment to be gone.
 		f := forwarders[n-1]
 		select {
 		case <-f.exited:
 			came += "; meanwhile there was " + f.fate()
 		case <-time.After(100 * time.Millisecond):
+			if text := oneLine(f.output.String()); text != "" {
+				came += "; the forwarder said: " + text
+			}
 		}
 	}
 	return expected, came

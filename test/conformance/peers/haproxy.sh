@@ -4,7 +4,7 @@ set -eu
 case $1 in *:*) host="[$1]" ;; *) host=$1 ;; esac
 cat >"$4/haproxy.cfg" <<END
 global
-    maxconn 12000
+    maxconn 9000
     nbthread 2
 defaults
     mode tcp

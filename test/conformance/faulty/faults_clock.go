@@ -1,0 +1,32 @@
+package main
+
+import "time"
+
+// Faults with the timeout.
+
+func neverCuts(p *proxy) {
+	p.hung = func(*session, time.Time) bool { return false }
+	p.idle = p.hung
+}
+
+func cutsEarly(p *proxy) {
+	limit := p.timeout * 3 / 10
+	p.hung = func(s *session, now time.Time) bool { return s.up.hung(now, limit) || s.down.hung(now, limit) }
+	p.idle = func(s *session, now time.Time) bool { return s.up.silent(now, limit) && s.down.silent(now, limit) }
+}
+
+func anyByteCounts(p *proxy) {
+	p.hung = func(*session, time.Time) bool { return false }
+}
+
+// writesCount forgets that the peer may read although no write comes to its end.
+func writesCount(p *proxy) {
+	quiet := func(d *direction, now time.Time) bool {
+		return d.held.Load() && now.UnixNano()-d.wrote.Load() >= int64(p.timeout)
+	}
+	p.hung = func(s *session, now time.Time) bool { return quiet(s.up, now) || quiet(s.down, now) }
+}
+
+func blindClock(p *proxy) {
+	p.unread = func(*session) bool { return false }
+}
