@@ -1,0 +1,49 @@
+# The tools are the go command and, for the tests with real clients and servers, Debian's packages: see test/install-peers.sh.
+
+GOLANGCI := v2.15.0
+BIN      := $(CURDIR)/bin
+CROSS    := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 freebsd/amd64 freebsd/arm64
+
+# What `make run` forwards; without DEST it is the demo.
+PORT   = 80
+LISTEN = 3000
+
+.DEFAULT_GOAL := build
+.PHONY: help build run test race lint cross clean install-peers FORCE
+
+help: ## show this list
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+build: $(patsubst cmd/%,bin/%,$(filter-out cmd/internal,$(wildcard cmd/*))) ## build every command into bin/ (the default)
+
+bin/%: FORCE
+	go build -o $@ ./cmd/$*
+
+run: bin/tcpproxy ## try it: the demo, or make run DEST=example.org PORT=80 LISTEN=3000 [FLAGS=...]
+	$< $(FLAGS) $(if $(DEST),$(DEST) $(PORT) $(LISTEN),--demo $(LISTEN))
+
+test: install-peers ## run all tests, real clients and servers among them
+	go test -timeout 10m ./...
+
+race: install-peers ## run all tests under the race detector
+	go test -race -timeout 15m ./...
+
+install-peers: # install what the tests talk to, where that may be done
+	@test/install-peers.sh
+
+lint: bin/golangci-lint-$(GOLANGCI) ## check style, comments and the direction of imports
+	$< run ./...
+
+bin/golangci-lint-$(GOLANGCI):
+	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI)
+	mv bin/golangci-lint $@
+
+cross: $(CROSS) ## build and vet for every system and processor supported
+
+.PHONY: $(CROSS)
+$(CROSS):
+	GOOS=$(@D) GOARCH=$(@F) CGO_ENABLED=0 go build ./...
+	GOOS=$(@D) GOARCH=$(@F) CGO_ENABLED=0 go vet ./...
+
+clean: ## remove what the other targets made
+	rm -rf bin test/out
