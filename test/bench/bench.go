@@ -11,13 +11,15 @@ import (
 
 // bench is one invocation: what takes part, and what it has measured so far.
 type bench struct {
-	dir    string // for what is built
-	log    io.Writer
-	begun  time.Time
-	rounds int
-	quick  bool // take the short form of each work
-	peers  []peer
-	works  []work
+	dir   string // for what is built
+	log   io.Writer
+	begun time.Time
+	// loadBefore is the load average before the first run.
+	loadBefore float64
+	rounds     int
+	quick      bool // take the short form of each work
+	peers      []peer
+	works      []work
 
 	samples samples
 	traces  map[string]map[string]*tracer // by work and proxy

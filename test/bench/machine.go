@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,20 +45,21 @@ func cString(field []byte) string {
 
 // loadAverage is how busy the machine has been during the last minute: read
 // before the first run, it tells how much of the noise is other people's.
-func loadAverage() string {
+func loadAverage() (float64, error) {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
-		return "unknown"
+		return 0, err
 	}
-	return string(bytes.Fields(text)[0])
+	first, _, _ := strings.Cut(string(text), " ")
+	return strconv.ParseFloat(first, 64)
 }
 
 // writeHeader says what was run where, when and how.
-func (b *bench) writeHeader(out *bytes.Buffer, command, busy string) {
+func (b *bench) writeHeader(out io.Writer, command string) {
 	fmt.Fprint(out, "# Results\n\nWritten by the harness; what the rows mean and how to read them is in [README.md](README.md).\n\n")
 	fmt.Fprintf(out, "- command: `%s`\n", command)
 	fmt.Fprintf(out, "- date: %s, took %s\n", b.begun.UTC().Format("2006-01-02 15:04 MST"), time.Since(b.begun).Round(time.Second))
-	fmt.Fprintf(out, "- machine: %s; load average before the start: %s\n", machine(), busy)
+	fmt.Fprintf(out, "- machine: %s; load average before the start: %.2f\n", machine(), b.loadBefore)
 	fmt.Fprint(out, "- versions:")
 	separator := " "
 	for _, p := range b.peers {

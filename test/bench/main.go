@@ -109,8 +109,13 @@ func run(ctx context.Context, chosen options, works []work) error {
 	}
 	defer os.RemoveAll(dir)
 
-	busy := loadAverage()
 	b := &bench{dir: dir, log: os.Stderr, begun: time.Now(), rounds: chosen.Rounds, quick: chosen.Quick, works: works}
+	if b.loadBefore, err = loadAverage(); err != nil {
+		return err
+	}
+	if b.loadBefore >= 0.5 {
+		b.note("the machine was busy before the start (load average %.2f): latencies above all are not to be relied on", b.loadBefore)
+	}
 	if err := b.install(ctx); err != nil {
 		return err
 	}
@@ -136,7 +141,7 @@ func run(ctx context.Context, chosen options, works []work) error {
 		verdicts = judge(b.samples, b.rowNames())
 	}
 	b.writeTables(os.Stdout, verdicts)
-	if err := b.publish(chosen, verdicts, busy); err != nil {
+	if err := b.publish(chosen, verdicts); err != nil {
 		return err
 	}
 	if n := missed(verdicts); n > 0 {
@@ -148,7 +153,7 @@ func run(ctx context.Context, chosen options, works []work) error {
 // publish writes RESULTS.md and the chart: of a complete run always, of a
 // partial one only where it was told to, so that it does not replace a
 // complete one by accident.
-func (b *bench) publish(chosen options, verdicts []verdict, busy string) error {
+func (b *bench) publish(chosen options, verdicts []verdict) error {
 	out := chosen.Out
 	if out == "" {
 		if chosen.Work != "" || len(chosen.Peers) > 0 {
@@ -157,7 +162,7 @@ func (b *bench) publish(chosen options, verdicts []verdict, busy string) error {
 		out = filepath.Join("test", "bench")
 	}
 	var text bytes.Buffer
-	b.writeHeader(&text, strings.Join(append([]string{"bench"}, os.Args[1:]...), " "), busy)
+	b.writeHeader(&text, strings.Join(append([]string{"bench"}, os.Args[1:]...), " "))
 	b.writeTables(&text, verdicts)
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err

@@ -22,21 +22,17 @@ func (r *rig) measure(ctx context.Context, command loadctl.Command) (window, err
 	}
 	before, err := cpuTime(r.pids)
 	if err != nil {
-		return window{}, err
+		return window{}, r.blame(err)
 	}
 	reply, err := r.do(ctx, command)
 	if err != nil {
 		return window{}, err
 	}
 	after, err := cpuTime(r.pids)
-	return window{reply, after - before}, r.blameIf(err)
-}
-
-func (r *rig) blameIf(err error) error {
 	if err != nil {
-		return r.blame(err)
+		return window{}, r.blame(err)
 	}
-	return nil
+	return window{reply, after - before}, nil
 }
 
 // each is the CPU time per round trip or session, in microseconds.
