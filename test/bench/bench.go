@@ -17,7 +17,8 @@ type bench struct {
 	// loadBefore is the load average before the first run.
 	loadBefore float64
 	rounds     int
-	quick      bool // take the short form of each work
+	quick      bool   // take the short form of each work
+	given      string // our proxy, if it is not to be built
 	peers      []peer
 	works      []work
 

@@ -25,6 +25,7 @@ type options struct {
 	Rounds int      `default:"5" help:"How many alternating rounds (${default})."`
 	Peers  []string `placeholder:"NAME,…" help:"Compare only these of: ${peers}."`
 	Out    string   `placeholder:"DIR" help:"Where to write RESULTS.md and the chart (test/bench)."`
+	Ours   string   `name:"tcpproxy" placeholder:"FILE" help:"Measure this binary instead of building ./cmd/tcpproxy."`
 	Quick  bool     `help:"In under a minute and three rounds, compare round trips (1 and 64 connections) and bulk (1 connection, both ways) with HAProxy and io.Copy; print ratios, judge nothing, write nothing."`
 	List   bool     `help:"List the kinds of work and exit."`
 }
@@ -109,7 +110,7 @@ func run(ctx context.Context, chosen options, works []work) error {
 	}
 	defer os.RemoveAll(dir)
 
-	b := &bench{dir: dir, log: os.Stderr, begun: time.Now(), rounds: chosen.Rounds, quick: chosen.Quick, works: works}
+	b := &bench{dir: dir, log: os.Stderr, begun: time.Now(), rounds: chosen.Rounds, quick: chosen.Quick, given: chosen.Ours, works: works}
 	if b.loadBefore, err = loadAverage(); err != nil {
 		return err
 	}
@@ -138,7 +139,7 @@ func run(ctx context.Context, chosen options, works []work) error {
 	}
 	var verdicts []verdict
 	if slices.Contains(wanted, ours) {
-		verdicts = judge(b.samples, b.rowNames())
+		verdicts = judge(b.samples, b.rowNames(), wanted)
 	}
 	b.writeTables(os.Stdout, verdicts)
 	if err := b.publish(chosen, verdicts); err != nil {

@@ -54,6 +54,13 @@ func (b *bench) find(ctx context.Context, name string, descriptors int) (*peer, 
 	cores := runtime.NumCPU()
 	switch name {
 	case ours:
+		if b.given != "" {
+			path, err := filepath.Abs(b.given)
+			if err == nil {
+				_, err = os.Stat(path)
+			}
+			return &peer{name, path, "as given", ourArguments()}, err
+		}
 		return b.built(ctx, name, "./cmd/tcpproxy", ourArguments())
 	case ioCopy:
 		return b.built(ctx, name, "./test/bench/iocopy", plainArguments())

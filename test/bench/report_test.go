@@ -26,7 +26,7 @@ func measuredBench() *bench {
 func TestTablesPairRounds(t *testing.T) {
 	var out strings.Builder
 	b := measuredBench()
-	b.writeTables(&out, judge(b.samples, b.rowNames()))
+	b.writeTables(&out, judge(b.samples, b.rowNames(), peerNames))
 	for _, line := range []string{
 		"| bulk-up-1 | CPU-s/GB | ≤ 0.25 × haproxy | 0.250 | 0.200 … 0.300 | reached |",
 		"| proxy | CPU-s/GB | GB/s | resident MB | CPU-s/GB ÷ haproxy | GB/s ÷ haproxy |",

@@ -54,13 +54,13 @@ type verdict struct {
 	reached           bool
 }
 
-// judge compares the samples with the targets of the rows in play. A target
-// whose figures are missing is not reached: a bound nobody has measured
-// against is not kept.
-func judge(measured samples, rows []string) []verdict {
+// judge compares the samples with the targets of the rows and proxies that
+// were asked for. A target whose figures are missing all the same is not
+// reached: a bound nobody has measured against is not kept.
+func judge(measured samples, rows, proxies []string) []verdict {
 	var verdicts []verdict
 	for _, t := range targets {
-		if !slices.Contains(rows, t.row) {
+		if !slices.Contains(rows, t.row) || t.against != "" && !slices.Contains(proxies, t.against) {
 			continue
 		}
 		values := measured[cell{t.row, ours, t.metric}]

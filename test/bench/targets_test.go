@@ -14,7 +14,7 @@ func TestJudge(t *testing.T) {
 		{"bulk-up-1", ioCopy, cpuPerGB}:  {0.1, 0.2, 0.3},
 		{"start", ours, startMillis}:     {60, 20, 40},
 	}
-	verdicts := judge(measured, []string{"bulk-up-1", "start"})
+	verdicts := judge(measured, []string{"bulk-up-1", "start"}, peerNames)
 	want := map[string]bool{haproxy: true, ioCopy: false, wireOnly: false, "": true}
 	if len(verdicts) != len(want) {
 		t.Fatalf("%d verdicts, want %d: %+v", len(verdicts), len(want), verdicts)
@@ -29,8 +29,16 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+func TestNotAskedForIsNotJudged(t *testing.T) {
+	for _, v := range judge(samples{}, []string{"rtt-64"}, []string{ours, haproxy}) {
+		if v.against != haproxy {
+			t.Errorf("judged against %q, which did not take part by choice", v.against)
+		}
+	}
+}
+
 func TestUnmeasuredIsMissed(t *testing.T) {
-	for _, v := range judge(samples{}, []string{"idle-8000"}) {
+	for _, v := range judge(samples{}, []string{"idle-8000"}, peerNames) {
 		if v.reached || v.outcome() != "**missed**: not measured" {
 			t.Errorf("%s %s without figures: %s", v.row, v.metric, v.outcome())
 		}
