@@ -1,9 +1,16 @@
 package actors
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
+	"runtime"
+	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -41,6 +48,69 @@ type Config struct {
 	// Log takes the library's own messages and the debug lines of the actors. nil discards them.
 	Log *slog.Logger
 
-	// Lookup resolves the destination's name. nil uses net.DefaultResolver.
+	// Lookup resolves the destination's name. nil uses net.DefaultResolver. It is called on a goroutine of its own.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+
+	// Fault, for fault injection, is called at named points of every actor, and may panic there: that actor then fails as it would by
+	// a defect at that place. who is the actor's PID. It runs on the goroutine that relays, so it must not block. nil in production,
+	// where it costs a comparison.
+	Fault func(at Point, who string)
+
+	// Loops is how many readiness loops share the sessions. 0 = one for every two processors: each loop keeps one busy, and the
+	// system needs about as much again to move the packets.
+	Loops int
+}
+
+// reserve is how many descriptors are not for sessions: the loops', the standard ones, the admin API's, look-ups.
+const reserve = 64
+
+// withDefaults fills in what was left at zero, and reports what makes no sense.
+func (c Config) withDefaults() (Config, error) {
+	if c.Host == "" {
+		return c, errors.New("the destination host is empty")
+	}
+	if c.Port == 0 {
+		return c, errors.New("the destination port is 0")
+	}
+	for _, d := range [...]struct {
+		name  string
+		value time.Duration
+	}{{"idle", c.IdleTimeout}, {"hang", c.HangTimeout}, {"connect", c.ConnectTimeout}, {"drain", c.DrainTimeout}, {"within", c.Within}} {
+		if d.value < 0 {
+			return c, fmt.Errorf("the %s time %v is negative", d.name, d.value)
+		}
+	}
+	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, 10*time.Second)
+	c.Supervision = cmp.Or(c.Supervision, strategies[0].name)
+	c.SessionSupervision = cmp.Or(c.SessionSupervision, "restart")
+	c.MaxRestarts = cmp.Or(c.MaxRestarts, 10)
+	c.Within = cmp.Or(c.Within, 10*time.Second)
+	c.Loops = cmp.Or(c.Loops, max(1, runtime.GOMAXPROCS(0)/2))
+	if c.MaxSessions == 0 {
+		c.MaxSessions = max(1, (descriptorLimit()-reserve)/2)
+	}
+	return c, nil
+}
+
+// descriptorLimit is how many descriptors the process may have.
+func descriptorLimit() int {
+	var r syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r); err != nil {
+		return 1024
+	}
+	return int(min(uint64(r.Cur), 1<<20))
+}
+
+// pipes is how many kernel pipes a loop may use: they are worth two descriptors each to a bulk flow, and must not starve sessions.
+func (c *Config) pipes() int { return min(256, descriptorLimit()/16) / c.Loops }
+
+func (c *Config) destination() string { return net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))) }
+
+// SupervisionStrategies are the names that Config.Supervision knows, the default first.
+func SupervisionStrategies() []string {
+	names := make([]string, len(strategies))
+	for i, s := range strategies {
+		names[i] = s.name
+	}
+	return names
 }

@@ -8,6 +8,9 @@ type Drain struct{}
 // EndAll: owner → listener. Closes the listening socket and ends every session now.
 type EndAll struct{}
 
+// End: listener → session. Ends the session with the given cause.
+type End struct{ Cause Cause }
+
 // EndSession: admin → listener. Ends one session, with CauseEnded. Answered with an EndSessionReply when sent as a request.
 type EndSession struct{ ID uint64 }
 

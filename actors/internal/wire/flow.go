@@ -225,10 +225,7 @@ func (f *Flow) Drain(dst *Socket, between func()) (Drained, syscall.Errno) {
 // write writes once, and notes what was written before anything else can happen.
 func (f *Flow) write(dst *Socket) (n int, errno syscall.Errno) {
 	if f.pipe != nil {
-		if !dst.open {
-			return 0, syscall.EBADF
-		}
-		n, errno = splice(f.pipe.r, int(dst.fd), f.pipe.left)
+		n, errno = dst.writePipe(f.pipe.r, f.pipe.left)
 		f.pipe.left -= n
 		return n, errno
 	}

@@ -133,3 +133,8 @@ func number(err error) syscall.Errno {
 	}
 	return syscall.EIO
 }
+
+// LacksIPv6 reports whether an error of Bind says that the machine has no IPv6.
+func LacksIPv6(err error) bool {
+	return errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL)
+}

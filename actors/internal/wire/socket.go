@@ -30,7 +30,9 @@ type Socket struct {
 	fd      int32
 	slot    int32
 	failed  syscall.Errno // the first error that reading met; see Read
+	refused syscall.Errno // the first error that writing met
 	open    bool
+	broken  bool // see IsBroken
 	wary    bool // a short read is no proof that the socket is dry; see Read
 	splices bool // bytes may go through a pipe: that stops for good at urgent data
 }
@@ -49,10 +51,19 @@ func (s *Socket) Open(l *Loop, fd int, h Handler) error {
 // IsOpen reports whether the socket has been opened and not closed since.
 func (s *Socket) IsOpen() bool { return s.open }
 
-// Handle makes h be told of later events.
-func (s *Socket) Handle(h Handler) { s.handler = h }
+// IsBroken reports whether the loop has seen the connection fail, or both its directions end.
+func (s *Socket) IsBroken() bool { return s.broken }
+
+// Move hands the descriptor over to another Socket and another handler. s is closed afterwards, as far as it is concerned.
+func (s *Socket) Move(to *Socket, h Handler) {
+	*to = *s
+	to.handler = h
+	to.loop.slots[to.slot].socket = to
+	s.open = false
+}
 
 func (s *Socket) ready(e Event) {
+	s.broken = s.broken || e&Broken != 0
 	if e&Unusual != 0 {
 		s.wary, s.splices = true, false
 	}
@@ -82,12 +93,39 @@ func (s *Socket) Read(p []byte) (n int, errno syscall.Errno) {
 // again; so a socket that has shown either is read until it says that it is dry.
 func (s *Socket) drained(n, want int) bool { return n < want && !s.wary }
 
-// Write writes once; fewer than all bytes means that there is no more space.
+// Failure is the error that reading met, 0 if none.
+func (s *Socket) Failure() syscall.Errno { return s.failed }
+
+// Write writes once; fewer than all bytes means that there is no more space. The first error is kept and told every time, as in Read.
 func (s *Socket) Write(p []byte) (n int, errno syscall.Errno) {
-	if !s.open {
-		return 0, syscall.EBADF
+	if errno := s.unwritable(); errno != 0 {
+		return 0, errno
 	}
-	return send(int(s.fd), p)
+	n, errno = send(int(s.fd), p)
+	return n, s.wrote(errno)
+}
+
+// writePipe is Write from a pipe that holds n bytes.
+func (s *Socket) writePipe(from, n int) (int, syscall.Errno) {
+	if errno := s.unwritable(); errno != 0 {
+		return 0, errno
+	}
+	n, errno := splice(from, int(s.fd), n)
+	return n, s.wrote(errno)
+}
+
+func (s *Socket) unwritable() syscall.Errno {
+	if !s.open {
+		return syscall.EBADF
+	}
+	return s.refused
+}
+
+func (s *Socket) wrote(errno syscall.Errno) syscall.Errno {
+	if errno != 0 && errno != syscall.EAGAIN {
+		s.refused = errno
+	}
+	return errno
 }
 
 // ShutdownWrite sends a FIN after what has been written. An error means that the connection is gone already, and is told by reading.

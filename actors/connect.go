@@ -1,0 +1,240 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"tcpproxy/actors/internal/wire"
+	"tcpproxy/messages"
+)
+
+const (
+	// stagger is how long an attempt to connect may be alone before the next address is tried beside it (RFC 8305, section 5).
+	stagger = 250 * time.Millisecond
+	// shortage is how long a session waits when the system has no descriptor or port to give, before it asks again.
+	shortage = 100 * time.Millisecond
+)
+
+// dialing is what a session knows while it connects. It is kept in the connection, so a session that is killed goes on where it was.
+type dialing struct {
+	deadline int64 // Loop.Now
+	resolved bool
+	addrs    []netip.Addr // still to try, best first
+	tries    []*try
+	err      error // why the best of the failed attempts failed
+}
+
+// try is an attempt to connect to one address.
+type try struct {
+	socket wire.Socket
+	to     addrPort
+	conn   *connection
+	told   bool // the loop had something to say
+}
+
+// Ready is told by the loop: the attempt succeeded or failed.
+func (t *try) Ready(wire.Event) {
+	t.told = true
+	t.conn.lane.hub.send(t.conn.pid, messages.Review{})
+}
+
+func (d *dialing) abandon() {
+	for _, t := range d.tries {
+		t.socket.Close()
+	}
+	d.tries = nil
+}
+
+// connect watches the client and begins to connect to the destination, or goes on with it.
+func (s *Session) connect(ctx actor.Context) {
+	c, h := s.conn, s.lane.hub
+	if c.fd >= 0 {
+		fd := c.fd
+		c.fd = -1
+		c.opened = s.lane.loop.Now()
+		if err := c.socket[client].Open(s.lane.loop, fd, (*clientSide)(c)); err != nil {
+			s.end(messages.CauseConnectFailed, err)
+			return
+		}
+	}
+	if c.dialing == nil {
+		c.dialing = &dialing{deadline: int64(s.lane.loop.Since() + h.cfg.ConnectTimeout)}
+	}
+	s.fault(PointConnect)
+	if !c.dialing.resolved {
+		if addrs, known := h.resolver.lookup(c.pid); known {
+			s.resolved(ctx, &messages.Resolved{Addrs: addrs})
+			return
+		}
+	}
+	s.answered(ctx)
+}
+
+// resolved begins with the first address.
+func (s *Session) resolved(ctx actor.Context, m *messages.Resolved) {
+	d := s.conn.dialing
+	if d.resolved {
+		return
+	}
+	if m.Err != nil {
+		s.end(messages.CauseUnresolved, m.Err)
+		return
+	}
+	d.resolved, d.addrs = true, m.Addrs
+	s.tryNext(ctx)
+}
+
+// tryNext starts an attempt to connect to the next address, and sees to it that the one after that gets its turn.
+func (s *Session) tryNext(ctx actor.Context) {
+	c := s.conn
+	d := c.dialing
+	for len(d.addrs) > 0 {
+		t := &try{conn: c, to: netip.AddrPortFrom(d.addrs[0], s.lane.hub.cfg.Port)}
+		err := t.socket.Dial(s.lane.loop, t.to, t)
+		if isShortage(err) {
+			d.failed(t.to, err)
+			s.wait(ctx, shortage)
+			return
+		}
+		d.addrs = d.addrs[1:]
+		if err == nil {
+			d.tries = append(d.tries, t)
+			s.wait(ctx, stagger)
+			return
+		}
+		d.failed(t.to, err)
+	}
+	if len(d.tries) == 0 {
+		s.unconnected()
+		return
+	}
+	s.wait(ctx, s.lane.hub.cfg.ConnectTimeout)
+}
+
+// wait sets the timeout to d, or to what remains of the time to connect if that is less.
+func (s *Session) wait(ctx actor.Context, d time.Duration) {
+	remains := time.Duration(s.conn.dialing.deadline) - s.lane.loop.Since()
+	ctx.SetReceiveTimeout(max(min(d, remains), time.Millisecond))
+}
+
+// answered looks which attempts have an answer: the first that succeeded is the connection, and a failure lets the next address begin.
+func (s *Session) answered(ctx actor.Context) {
+	c := s.conn
+	if c.socket[client].IsBroken() {
+		s.end(messages.CauseClientReset, nil)
+		return
+	}
+	d := c.dialing
+	pending := d.tries[:0]
+	failed := false
+	for _, t := range d.tries {
+		if !t.told {
+			pending = append(pending, t)
+			continue
+		}
+		err := t.socket.ConnectError()
+		if err == nil {
+			s.connected(ctx, t)
+			return
+		}
+		t.socket.Close()
+		d.failed(t.to, err)
+		failed = true
+	}
+	d.tries = pending
+	switch {
+	case !d.resolved:
+		s.wait(ctx, s.lane.hub.cfg.ConnectTimeout)
+	case failed || len(d.tries) == 0:
+		s.tryNext(ctx)
+	default:
+		s.wait(ctx, stagger)
+	}
+}
+
+// hurry runs on the receive-timeout: the time is up, or the next address may begin.
+func (s *Session) hurry(ctx actor.Context) {
+	d := s.conn.dialing
+	if int64(s.lane.loop.Since()) < d.deadline {
+		if d.resolved {
+			s.tryNext(ctx)
+		} else {
+			s.wait(ctx, s.lane.hub.cfg.ConnectTimeout)
+		}
+		return
+	}
+	s.answered(ctx) // the process may have been stopped for a while: an answer that has come counts
+	if s.conn.now() != connecting {
+		return
+	}
+	if d.err != nil && len(d.tries) == 0 {
+		s.unconnected()
+		return
+	}
+	s.lane.hub.resolver.doubt()
+	s.end(messages.CauseConnectTimeout, fmt.Errorf("no answer within %v", s.lane.hub.cfg.ConnectTimeout))
+}
+
+// connected makes the attempt's socket the connection's, and begins to relay.
+func (s *Session) connected(ctx actor.Context, t *try) {
+	s.fault(PointConnected)
+	c := s.conn
+	t.socket.Move(&c.socket[server], (*serverSide)(c))
+	c.peer[server] = t.to
+	c.dialing.abandon()
+	c.dialing = nil
+	c.become(relaying)
+	now := s.lane.loop.Now()
+	c.moved[up].Store(now)
+	c.moved[down].Store(now)
+	if s.lane.hub.cfg.IdleTimeout == 0 { // nothing else would notice a peer that vanished
+		c.socket[client].KeepAlive()
+		c.socket[server].KeepAlive()
+	}
+	s.relay(ctx)
+	s.lane.hub.publish(messages.SessionOpened{ID: c.id, PID: c.pid.Id, Client: c.peer[client], Server: c.peer[server]})
+}
+
+// unconnected ends the session when no address is left to try.
+func (s *Session) unconnected() {
+	s.lane.hub.resolver.doubt()
+	err := s.conn.dialing.err
+	s.end(causeOf(err), err)
+}
+
+func (d *dialing) failed(to addrPort, err error) {
+	err = fmt.Errorf("connect %v: %w", to, err)
+	if d.err == nil || causeOf(err) == messages.CauseRefused {
+		d.err = err // a refusal says most: something is there, and does not listen
+	}
+}
+
+// causeOf classifies why connecting failed.
+func causeOf(err error) messages.Cause {
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET):
+		return messages.CauseRefused
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETDOWN),
+		errors.Is(err, syscall.EHOSTDOWN), errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+		return messages.CauseUnreachable
+	case errors.Is(err, syscall.ETIMEDOUT), errors.Is(err, os.ErrDeadlineExceeded):
+		return messages.CauseConnectTimeout
+	case errors.As(err, &dns):
+		return messages.CauseUnresolved
+	default:
+		return messages.CauseConnectFailed
+	}
+}
+
+// isShortage reports whether an error says that the system has nothing to give just now: nobody's fault, and it will pass.
+func isShortage(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
+}

@@ -1,0 +1,182 @@
+package actors
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"tcpproxy/actors/internal/wire"
+	"tcpproxy/messages"
+)
+
+type addrPort = netip.AddrPort
+
+// The two ends of a connection.
+type side uint8
+
+const (
+	client side = iota
+	server
+	sides
+)
+
+// other is the opposite end.
+func (s side) other() side { return 1 - s }
+
+// The two directions, each by the side that its bytes come from.
+const (
+	up   = client // client → server
+	down = server // server → client
+)
+
+// state is where a session stands; it only ever moves forward.
+//
+//	connecting ──destination accepted──▶ relaying ──an ending, see review──▶ closing
+//	connecting ──client gone, destination unreachable, …──────────────────▶ closing
+type state uint32
+
+const (
+	connecting state = iota
+	relaying
+	closing
+)
+
+var stateNames = [...]string{"connecting", "relaying", "closing"}
+
+func (s state) String() string { return stateNames[s] }
+
+// connection is what must not be lost when an actor dies: the sockets, the flows, and what has happened to them. The session owns it:
+// it alone opens and closes; its children borrow. It outlives every incarnation of the session and of its children, and ends with
+// the session. Fields belong to the lane's goroutine; the atomic ones may be read from any.
+type connection struct {
+	id   uint64
+	lane *lane
+	pid  *actor.PID // the session
+	box  *mailbox   // the session's
+	peer [sides]addrPort
+	fd   int // the client's descriptor, until the session's lane watches it; then -1
+
+	state   atomic.Uint32
+	socket  [sides]wire.Socket
+	flow    [sides]wire.Flow // by the side that the bytes come from
+	failed  [sides]syscall.Errno
+	shut    [sides]bool // by direction: its end has been passed on
+	crew    [roles]member
+	dialing *dialing // while connecting
+	watch   vigil
+
+	cause messages.Cause
+	err   error
+
+	opened  int64 // Loop.Now
+	moved   [sides]atomic.Int64
+	stirred bool
+	lives   uint32 // incarnations of the session so far
+	timer   wire.Timer
+	timeout time.Duration // what the timer is armed for; 0 = not armed
+
+	next, prev *connection // in lane.first
+}
+
+func (c *connection) now() state { return state(c.state.Load()) }
+
+func (c *connection) become(s state) { c.state.Store(uint32(s)) }
+
+// note records that bytes of a direction moved, and wakes the session's watch if it had gone to rest.
+func (c *connection) note(direction side) {
+	c.moved[direction].Store(c.lane.loop.Now())
+	if !c.stirred {
+		c.stirred = true
+		c.lane.hub.send(c.pid, messages.Stirred{})
+	}
+}
+
+// over reports whether nothing of a direction will be delivered any more: all is, or it cannot be.
+func (c *connection) over(direction side) bool {
+	f := &c.flow[direction]
+	return f.IsCut() || f.Ended() && !f.Held()
+}
+
+// acknowledged reports whether a direction is over and the peer has all of it.
+func (c *connection) acknowledged(direction side) bool {
+	return c.over(direction) && (c.flow[direction].IsCut() || c.socket[direction.other()].Unsent() == 0)
+}
+
+// release closes the sockets, in the way that the cause asks for, and gives back what the flows hold. It may be called again.
+func (c *connection) release() {
+	c.become(closing)
+	c.lane.loop.Disarm(&c.timer)
+	for r := range c.crew {
+		c.crew[r].disarm(c.lane.loop)
+	}
+	if c.dialing != nil {
+		c.dialing.abandon()
+		c.dialing = nil
+	}
+	if c.fd >= 0 { // the session died before it could watch its client
+		wire.CloseDescriptor(c.fd)
+		c.fd = -1
+	}
+	for s := range sides {
+		if c.orderly() {
+			c.socket[s].Close()
+		} else {
+			c.socket[s].Reset()
+		}
+		c.flow[s].Discard(c.lane.loop)
+	}
+}
+
+// orderly reports whether the peers shall see a FIN, not a RST: only if no byte is missing.
+func (c *connection) orderly() bool {
+	switch c.cause {
+	case messages.CauseFinished:
+		return true
+	case messages.CauseIdle:
+		return !c.flow[up].Held() && !c.flow[down].Held()
+	}
+	return false
+}
+
+// The sockets' handlers: the connection itself, seen from one side. An event of a closing session is no news.
+type (
+	clientSide connection
+	serverSide connection
+)
+
+// Ready is told by the loop.
+func (c *clientSide) Ready(e wire.Event) { (*connection)(c).ready(client, e) }
+
+// Ready is told by the loop.
+func (c *serverSide) Ready(e wire.Event) { (*connection)(c).ready(server, e) }
+
+func (c *connection) ready(s side, e wire.Event) {
+	h := c.lane.hub
+	switch c.now() {
+	case connecting:
+		if e&wire.Broken != 0 {
+			h.send(c.pid, messages.Review{})
+		}
+	case relaying:
+		if e&wire.Readable != 0 {
+			h.send(c.crew[readerOf(s)].pid, messages.Readable{})
+		}
+		// A writer with nothing to write need not know of space.
+		if e&wire.Writable != 0 && c.flow[s.other()].Held() {
+			h.send(c.crew[writerOf(s)].pid, messages.Writable{})
+		}
+	}
+}
+
+// roleOf finds a child by its PID.
+func (c *connection) roleOf(who *actor.PID) (role, bool) {
+	for r := range roles {
+		if m := &c.crew[r]; m.pid != nil && m.pid.Equal(who) {
+			return r, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,237 @@
+package actors
+
+import (
+	"math/bits"
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"tcpproxy/actors/internal/wire"
+	"tcpproxy/messages"
+)
+
+// mailbox runs one actor on its lane's loop.
+//
+// Why not the library's mailboxes with a synchronized dispatcher? That runs an idle actor on whatever goroutine happens to send to it:
+// on the loop mostly, but on a test's or an HTTP handler's when those send. Then two goroutines would touch one session's sockets. Here
+// a message from anywhere makes the mailbox wait in the loop's queue, so all actors of a session run on one goroutine, in turn, and
+// nothing that they share needs a lock. It is cheaper, too: a doorbell is a bit, set by one atomic instruction, without any allocation.
+//
+// # States
+//
+//	idle    ──a message──▶ queued ──its turn──▶ running ──done──▶ idle, or queued if messages came meanwhile
+//	running ──panic──▶ suspended: only system messages are handled ──Resume, or a new incarnation──▶ running
+//	any     ──Stop──▶ stopping: a Restart that comes later is dropped, for the library would re-incarnate the stopped actor
+//
+// As everywhere in the library, system messages come first, and the message in hand is lost in a panic.
+type mailbox struct {
+	task    wire.Task
+	lane    *lane
+	conn    *connection // of the session that the actor belongs to; nil for the acceptor
+	invoker actor.MessageInvoker
+
+	bells     atomic.Uint32          // one bit for each bell that has rung, and queued
+	inbox     atomic.Pointer[letter] // other messages, newest first, from any goroutine
+	system    post                   // system messages that have been taken out of the inbox
+	user      post                   // user messages, the same
+	waiting   atomic.Int32           // user messages in inbox and user
+	suspended atomic.Bool
+	stopping  bool
+}
+
+// letter is a message that is not a bell.
+type letter struct {
+	next    *letter
+	message any
+	system  bool
+}
+
+// queued is set while the mailbox waits in its loop's queue.
+const queued = 1 << 31
+
+// The bells, by bit. A mailbox that is run hands out those that have rung in this order.
+var bellByBit = [...]any{
+	messages.Readable{}, messages.Writable{}, messages.Filled{}, messages.Drained{}, messages.Revive{}, messages.Review{},
+	messages.Stirred{}, messages.Arrived{}, &actor.ReceiveTimeout{},
+}
+
+// bitOfBell is the inverse of bellByBit; 0 for a message that is not a bell.
+func bitOfBell(message any) uint32 {
+	switch message.(type) {
+	case messages.Readable:
+		return 1 << 0
+	case messages.Writable:
+		return 1 << 1
+	case messages.Filled:
+		return 1 << 2
+	case messages.Drained:
+		return 1 << 3
+	case messages.Revive:
+		return 1 << 4
+	case messages.Review:
+		return 1 << 5
+	case messages.Stirred:
+		return 1 << 6
+	case messages.Arrived:
+		return 1 << 7
+	case *actor.ReceiveTimeout:
+		return 1 << 8
+	}
+	return 0
+}
+
+func newMailbox(l *lane, conn *connection) *mailbox {
+	m := &mailbox{lane: l, conn: conn}
+	m.task.Bind(m)
+	return m
+}
+
+// PostUserMessage may be called from any goroutine.
+func (m *mailbox) PostUserMessage(message any) {
+	if bell := bitOfBell(message); bell != 0 {
+		m.queue(bell)
+		return
+	}
+	m.waiting.Add(1)
+	m.push(&letter{message: message})
+}
+
+// PostSystemMessage may be called from any goroutine.
+func (m *mailbox) PostSystemMessage(message any) { m.push(&letter{message: message, system: true}) }
+
+func (m *mailbox) push(l *letter) {
+	for {
+		l.next = m.inbox.Load()
+		if m.inbox.CompareAndSwap(l.next, l) {
+			break
+		}
+	}
+	m.queue(0)
+}
+
+func (m *mailbox) queue(bell uint32) {
+	if m.bells.Or(bell|queued)&queued == 0 {
+		m.lane.loop.Post(&m.task)
+	}
+}
+
+// RegisterHandlers is called once, before any message; the dispatcher is the loop, whatever the Props say.
+func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
+	m.invoker = invoker
+}
+
+// Start is called once, after the first message, Started, has been posted.
+func (m *mailbox) Start() {}
+
+// UserMessageCount is how many messages wait, the bells that have rung included. From any goroutine.
+func (m *mailbox) UserMessageCount() int {
+	return bits.OnesCount32(m.bells.Load()&^queued) + int(m.waiting.Load())
+}
+
+// Run has the actor handle what waits. What is posted meanwhile, by the actor to itself for instance, waits for the next turn.
+func (m *mailbox) Run() {
+	m.lane.turn = m
+	rung := m.bells.And(^uint32(queued)) &^ queued
+	m.sort()
+	if !m.handle(rung) && (!m.user.empty() || !m.system.empty()) {
+		m.queue(0) // the actor panicked with letters left over
+	}
+}
+
+// sort takes the letters out of the inbox, oldest first.
+func (m *mailbox) sort() {
+	var oldest *letter
+	for l := m.inbox.Swap(nil); l != nil; {
+		l.next, oldest, l = oldest, l, l.next
+	}
+	for l := oldest; l != nil; {
+		next := l.next
+		if l.system {
+			m.system.add(l)
+		} else {
+			m.user.add(l)
+		}
+		l = next
+	}
+}
+
+// handle hands the waiting messages to the actor; it reports whether that went without a panic.
+func (m *mailbox) handle(rung uint32) (ok bool) {
+	var inHand any
+	defer func() {
+		if !ok {
+			m.invoker.EscalateFailure(recover(), inHand)
+		}
+	}()
+	last := m.user.last
+	for {
+		switch {
+		case !m.system.empty():
+			inHand = m.system.take()
+			m.handleSystem(inHand)
+			m.sort() // what the actor sent itself by this comes before any user message
+		case m.suspended.Load():
+			return true
+		case rung != 0:
+			bit := bits.TrailingZeros32(rung)
+			rung &= rung - 1
+			m.bells.And(^(uint32(1) << bit))
+			inHand = bellByBit[bit]
+			m.invoker.InvokeUserMessage(inHand)
+		case last != nil && !m.user.empty():
+			if m.user.first == last {
+				last = nil // what came later waits for the next turn
+			}
+			inHand = m.user.take()
+			m.waiting.Add(-1)
+			m.invoker.InvokeUserMessage(inHand)
+		default:
+			if !m.user.empty() {
+				m.queue(0)
+			}
+			return true
+		}
+	}
+}
+
+func (m *mailbox) handleSystem(message any) {
+	switch message.(type) {
+	case *actor.SuspendMailbox:
+		m.suspended.Store(true)
+		return
+	case *actor.ResumeMailbox:
+		m.suspended.Store(false)
+		return
+	case *actor.Stop:
+		m.stopping = true
+	case *actor.Restart:
+		if m.stopping {
+			return
+		}
+	}
+	m.invoker.InvokeSystemMessage(message)
+}
+
+// post is a queue of letters for the loop's goroutine.
+type post struct{ first, last *letter }
+
+func (p *post) empty() bool { return p.first == nil }
+
+func (p *post) add(l *letter) {
+	l.next = nil
+	if p.first == nil {
+		p.first = l
+	} else {
+		p.last.next = l
+	}
+	p.last = l
+}
+
+func (p *post) take() any {
+	l := p.first
+	p.first = l.next
+	if p.first == nil {
+		p.last = nil
+	}
+	return l.message
+}

@@ -1,0 +1,120 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"tcpproxy/messages"
+)
+
+// fresh is how long an answer is used without asking again.
+const fresh = 10 * time.Second
+
+// resolver finds the destination's addresses, off the loops: a look-up may take seconds. Sessions that ask while one is under way share
+// its answer. A failed one ends those that asked, and the next session asks anew.
+type resolver struct {
+	hub *hub
+	ip  netip.Addr // the destination, if it is given as an address
+
+	mu      sync.Mutex
+	addrs   []netip.Addr
+	until   time.Time
+	waiting []*actor.PID
+}
+
+func (r *resolver) init(h *hub) {
+	r.hub = h
+	r.ip, _ = netip.ParseAddr(h.cfg.Host)
+}
+
+// lookup returns the addresses if they are known; otherwise it sends who a Resolved later. From any goroutine.
+func (r *resolver) lookup(who *actor.PID) (addrs []netip.Addr, known bool) {
+	if r.ip.IsValid() {
+		return []netip.Addr{r.ip}, true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Now().Before(r.until) {
+		return r.addrs, true
+	}
+	r.waiting = append(r.waiting, who)
+	if len(r.waiting) == 1 {
+		go r.resolve()
+	}
+	return nil, false
+}
+
+// doubt makes the next session ask anew: nobody answered at the addresses that are known.
+func (r *resolver) doubt() {
+	r.mu.Lock()
+	r.until = time.Time{}
+	r.mu.Unlock()
+}
+
+func (r *resolver) resolve() {
+	ctx, cancel := context.WithTimeout(context.Background(), r.hub.cfg.ConnectTimeout)
+	defer cancel()
+	addrs, err := r.ask(ctx)
+	r.mu.Lock()
+	if err == nil {
+		r.addrs, r.until = addrs, time.Now().Add(fresh)
+	}
+	waiting := r.waiting
+	r.waiting = nil
+	r.mu.Unlock()
+	for _, who := range waiting {
+		r.hub.send(who, &messages.Resolved{Addrs: addrs, Err: err})
+	}
+}
+
+// ask looks the name up. A look-up that panics is one that failed.
+func (r *resolver) ask(ctx context.Context) (addrs []netip.Addr, err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("look-up of %q failed: %v", r.hub.cfg.Host, reason)
+		}
+	}()
+	lookup := r.hub.cfg.Lookup
+	if lookup == nil {
+		lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
+	}
+	addrs, err = lookup(ctx, r.hub.cfg.Host)
+	if err == nil && len(addrs) == 0 {
+		err = errors.New("the name has no address")
+	}
+	return interleave(addrs), err
+}
+
+// interleave orders the addresses so that the families alternate, beginning with that of the first (RFC 8305, section 4): so a
+// family that does not work costs one attempt, not all of its addresses.
+func interleave(addrs []netip.Addr) []netip.Addr {
+	var first, second []netip.Addr
+	for _, a := range addrs {
+		a = a.Unmap()
+		if a.Is4() == addrs[0].Unmap().Is4() {
+			first = append(first, a)
+		} else {
+			second = append(second, a)
+		}
+	}
+	out := make([]netip.Addr, 0, len(addrs))
+	for i := range first {
+		out = append(out, first[i])
+		if i < len(second) {
+			out = append(out, second[i])
+		}
+	}
+	if len(second) > len(first) {
+		out = append(out, second[len(first):]...)
+	}
+	return out
+}

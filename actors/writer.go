@@ -1,0 +1,108 @@
+package actors
+
+import (
+	"syscall"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"tcpproxy/actors/internal/wire"
+	"tcpproxy/messages"
+)
+
+// Writer moves bytes from the flow into one side's socket, and passes on the end of the stream. It writes when the flow was filled
+// and when its socket has space again. Supervised by its session.
+type Writer struct {
+	child
+	side side
+}
+
+// Receive runs on the lane's goroutine.
+func (w *Writer) Receive(ctx actor.Context) {
+	switch ctx.Message().(type) {
+	case messages.Filled, messages.Writable:
+		w.drain()
+	default:
+		if !w.lifecycle(ctx, w.pickUp) {
+			w.conn.lane.hub.unknown(ctx)
+		}
+	}
+}
+
+// pickUp looks at everything, since whatever got lost with the last incarnation is not told again. It rings those whom that one may
+// have owed a bell: the reader, that the flow is empty, and the session, that the stream has been passed on. The first incarnation
+// owes nobody anything.
+func (w *Writer) pickUp() {
+	if w.conn.crew[w.role].lives == 1 {
+		return
+	}
+	w.drain()
+	w.ring(w.role.partner(), messages.Drained{})
+	w.tell(messages.Review{})
+}
+
+func (w *Writer) drain() {
+	if !w.live() {
+		return
+	}
+	c := w.conn
+	from := w.side.other()
+	f := &c.flow[from]
+	held := f.Held()
+	if held {
+		w.fault(PointBeforeWrite)
+	}
+	before := f.Moved()
+	var between func()
+	if c.lane.hub.cfg.Fault != nil {
+		between = func() { w.fault(PointBetweenWrites) }
+	}
+	did, errno := f.Drain(&c.socket[w.side], between)
+	if f.Moved() != before {
+		c.note(from)
+	}
+	if held && (did == wire.DrainDone || did == wire.DrainWanted) {
+		w.fault(PointAfterWrite)
+	}
+	switch did {
+	case wire.DrainWanted:
+		w.ring(w.role.partner(), messages.Drained{})
+	case wire.DrainEnd:
+		w.shutdown(from)
+	case wire.DrainFailed:
+		w.giveUp(from, errno)
+	case wire.DrainDone, wire.DrainBlocked:
+		// The reader will ring, or the loop will.
+	}
+}
+
+// shutdown passes on the end of the stream; the other direction lives on. A stream that was reset has no orderly end to pass on, and
+// when both directions are over the session closes the sockets, which says the same with one system call less.
+func (w *Writer) shutdown(from side) {
+	c := w.conn
+	if c.shut[from] {
+		return
+	}
+	if c.failed[from] == 0 && !(c.over(from.other()) && !c.flow[from.other()].IsCut()) {
+		w.fault(PointBeforeShutdown)
+		c.socket[w.side].ShutdownWrite()
+	}
+	c.shut[from] = true
+	w.fault(PointAfterShutdown)
+	w.tell(messages.Review{})
+}
+
+// giveUp drops the flow: its sink takes nothing any more. What this side has sent before is still read and delivered. A sink that was
+// reset is remembered, since after telling us once the system claims an orderly end; EPIPE follows an orderly end.
+func (w *Writer) giveUp(from side, errno syscall.Errno) {
+	c := w.conn
+	if errno != syscall.EPIPE && c.failed[w.side] == 0 {
+		c.failed[w.side] = errno
+	}
+	if c.err == nil {
+		c.err = errno
+	}
+	c.flow[from].Cut(c.lane.loop)
+	w.ring(w.role.partner(), messages.Drained{})
+	w.ring(readerOf(w.side), messages.Readable{})
+	w.tell(messages.Review{})
+}
