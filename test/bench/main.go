@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command bench sets this proxy against HAProxy, nginx and a plain io.Copy
 // forwarder, side by side on loopback, and judges the outcome by the targets
 // in targets.go. README.md says what each row proves.

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 // metric names a figure; its title carries the unit.

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command load is both ends of the benchmark's traffic, each in a process of
 // its own so that neither is counted as the proxy's:
 //
