@@ -20,10 +20,8 @@ import (
 // is shared out evenly and moved to the last acknowledged byte.
 func (c *clients) bulk(command loadctl.Command) (loadctl.Reply, error) {
 	share := command.Bytes / int64(command.Count)
-	var deadline time.Time
 	if command.Millis > 0 {
 		share = math.MaxInt64
-		deadline = time.Now().Add(time.Duration(command.Millis) * time.Millisecond)
 	}
 	fds := make([]int, command.Count)
 	for i := range fds {
@@ -42,6 +40,10 @@ func (c *clients) bulk(command loadctl.Command) (loadctl.Reply, error) {
 	failures := make([]error, len(fds))
 	var streams sync.WaitGroup
 	start := time.Now()
+	var deadline time.Time
+	if command.Millis > 0 {
+		deadline = start.Add(time.Duration(command.Millis) * time.Millisecond)
+	}
 	for i, fd := range fds {
 		stream := sendUp
 		if command.Direction == loadctl.Down || command.Direction == loadctl.Both && i%2 == 1 {
