@@ -32,7 +32,7 @@ type options struct {
 
 // supervisionFlags choose the strategies of the supervision tree.
 type supervisionFlags struct {
-	Supervision        string   `enum:"one-for-one,all-for-one,backoff,resume,stop,escalate" default:"one-for-one" placeholder:"NAME" help:"When a reader or writer of a session fails: one-for-one restarts it, all-for-one restarts all four, backoff restarts it after a growing delay, resume lets it go on, stop resets the session, escalate fails the session. The default is one-for-one."`
+	Supervision        string   `enum:"${strategies}" default:"one-for-one" placeholder:"NAME" help:"When a reader or writer of a session fails: one-for-one restarts it, all-for-one restarts all four, backoff restarts it after a growing delay, resume lets it go on, stop resets the session, escalate fails the session. The default is one-for-one."`
 	MaxRestarts        count    `default:"10" help:"Restarts of one reader or writer that are allowed within --within; one more, and its session is reset."`
 	Within             duration `default:"10s" help:"The time over which --max-restarts counts."`
 	SessionSupervision string   `enum:"restart,stop" default:"restart" help:"When a session fails: restart brings it back over the same sockets, stop resets it."`

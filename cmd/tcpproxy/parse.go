@@ -55,7 +55,7 @@ func parse(args []string, stdout io.Writer) (plan, error) {
 	parser, err := kong.New(&p.options,
 		kong.Name("tcpproxy"),
 		kong.Description(description),
-		kong.Vars{"version": version()},
+		kong.Vars{"version": version(), "strategies": strings.Join(actors.SupervisionStrategies(), ",")},
 		kong.Writers(stdout, io.Discard),
 		kong.Exit(func(int) { answered = true }),
 		kong.ConfigureHelp(kong.HelpOptions{NoAppSummary: true, WrapUpperBound: 120}),
