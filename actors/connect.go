@@ -36,12 +36,12 @@ type try struct {
 	socket wire.Socket
 	to     addrPort
 	conn   *connection
-	told   bool // the loop had something to say
+	told   wire.Event // what the loop has said so far
 }
 
 // Ready is told by the loop: the attempt succeeded or failed.
-func (t *try) Ready(wire.Event) {
-	t.told = true
+func (t *try) Ready(e wire.Event) {
+	t.told |= e
 	t.conn.lane.hub.send(t.conn.pid, messages.Review{})
 }
 
@@ -135,7 +135,7 @@ func (s *Session) answered(ctx actor.Context) {
 	pending := d.tries[:0]
 	failed := false
 	for _, t := range d.tries {
-		if !t.told {
+		if t.told == 0 {
 			pending = append(pending, t)
 			continue
 		}
@@ -188,16 +188,13 @@ func (s *Session) connected(ctx actor.Context, t *try) {
 	c := s.conn
 	t.socket.Move(&c.socket[server], (*serverSide)(c))
 	c.peer[server] = t.to
+	c.early[server] = t.told
 	c.dialing.abandon()
 	c.dialing = nil
 	c.become(relaying)
 	now := s.lane.loop.Now()
 	c.moved[up].Store(now)
 	c.moved[down].Store(now)
-	if s.lane.hub.cfg.IdleTimeout == 0 { // nothing else would notice a peer that vanished
-		c.socket[client].KeepAlive()
-		c.socket[server].KeepAlive()
-	}
 	s.relay(ctx)
 	s.lane.hub.publish(messages.SessionOpened{ID: c.id, PID: c.pid.Id, Client: c.peer[client], Server: c.peer[server]})
 }

@@ -62,6 +62,7 @@ type connection struct {
 	state   atomic.Uint32
 	socket  [sides]wire.Socket
 	flow    [sides]wire.Flow // by the side that the bytes come from
+	early   [sides]wire.Event // what the loop said before there were children to tell
 	failed  [sides]syscall.Errno
 	shut    [sides]bool // by direction: its end has been passed on
 	crew    [roles]member
@@ -157,6 +158,7 @@ func (c *connection) ready(s side, e wire.Event) {
 	h := c.lane.hub
 	switch c.now() {
 	case connecting:
+		c.early[s] |= e
 		if e&wire.Broken != 0 {
 			h.send(c.pid, messages.Review{})
 		}

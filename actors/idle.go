@@ -12,12 +12,17 @@ import (
 // does not look at all before its deadline.
 const lookEvery = 200 * time.Millisecond
 
+// keepAliveAfter is when a session without any timeout has the system probe its peers, so that one that vanished is noticed some day.
+// Not at once: most sessions are over by then, and are spared two system calls.
+const keepAliveAfter = 30 * time.Second
+
 // vigil is what a session knows from its last look.
 type vigil struct {
 	seen        [sides]uint64 // by direction: bytes that had moved
 	taken       [sides]int64  // by direction: bytes that the peer had acknowledged, by our count
 	tookAt      [sides]int64  // by direction: when that last grew
 	lingerSince int64
+	probed      bool // keep-alive is on
 
 	// delivering: the session only waits for its last bytes to be acknowledged; since when.
 	delivering      bool
@@ -26,8 +31,12 @@ type vigil struct {
 
 // keepWatch begins the vigil when the first byte moves.
 func (s *Session) keepWatch(ctx actor.Context) {
-	if next := s.nextLook(); next > 0 && !s.conn.watch.delivering {
+	switch next := s.nextLook(); {
+	case s.conn.watch.delivering:
+	case next > 0:
 		ctx.SetReceiveTimeout(next)
+	case !s.conn.watch.probed:
+		ctx.SetReceiveTimeout(keepAliveAfter)
 	}
 }
 
@@ -68,7 +77,13 @@ func (s *Session) look(ctx actor.Context) {
 			s.end(messages.CauseIdle, nil)
 			return
 		}
-		remains = time.Duration(max(limit-quiet, int64(cfg.IdleTimeout/10)))
+		if remains = time.Duration(limit - quiet); remains <= 0 {
+			remains = s.nextLook() // bytes were waiting: see what becomes of them
+		}
+	} else if !c.watch.probed {
+		c.watch.probed = true
+		c.socket[client].KeepAlive()
+		c.socket[server].KeepAlive()
 	}
 	switch {
 	case c.watch.delivering:
@@ -79,7 +94,9 @@ func (s *Session) look(ctx actor.Context) {
 			ctx.SetReceiveTimeout(remains)
 		}
 	default:
-		ctx.SetReceiveTimeout(s.nextLook())
+		if next := s.nextLook(); next > 0 {
+			ctx.SetReceiveTimeout(next)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -25,6 +26,9 @@ const (
 	turnBytes = 256 << 10
 	// turnRounds bounds the same for tasks that move no bytes but post each other.
 	turnRounds = 16
+	// yieldEvery keeps a busy loop from looking stuck to the Go runtime. A goroutine that was not rescheduled for 10 ms is sent signals
+	// to preempt it, and loses its processor at the next system call, which keeps the runtime's monitor thread busy as well.
+	yieldEvery = 5 * time.Millisecond
 	// eventsAtOnce is how many events one system call may return.
 	eventsAtOnce = 256
 )
@@ -73,11 +77,16 @@ func NewLoop(maxPipes int) (*Loop, error) {
 // owners' to close, before.
 func (l *Loop) Run() {
 	defer l.release()
+	yielded := int64(0)
 	for !l.closing.Load() {
 		l.runPosted()
 		l.wait()
 		l.now = int64(time.Since(l.start))
 		l.wheel.advance(l.now)
+		if l.now-yielded > int64(yieldEvery) {
+			runtime.Gosched()
+			yielded = l.now
+		}
 	}
 }
 

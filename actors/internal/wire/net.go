@@ -66,11 +66,7 @@ func (s *Socket) Accept() (fd int, from netip.AddrPort, errno syscall.Errno) {
 	if !s.open {
 		return -1, from, syscall.EBADF
 	}
-	fd, sa, errno := acceptOne(int(s.fd))
-	if errno != 0 {
-		return -1, from, errno
-	}
-	return fd, addrPort(sa), 0
+	return acceptOne(int(s.fd))
 }
 
 // connect makes a socket and starts to connect it.

@@ -179,8 +179,11 @@ func (s *Socket) Dial(l *Loop, to netip.AddrPort, h Handler) error {
 	return s.Open(l, fd, h)
 }
 
-// ConnectError is how connecting ended; nil is success.
+// ConnectError is how connecting ended; nil is success. An event without an error is a success, which saves asking.
 func (s *Socket) ConnectError() error {
+	if !s.broken {
+		return nil
+	}
 	v, err := syscall.GetsockoptInt(int(s.fd), syscall.SOL_SOCKET, syscall.SO_ERROR)
 	if err == nil && v != 0 {
 		err = syscall.Errno(v)

@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"net/netip"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -47,7 +48,7 @@ func prepare(fd int) error {
 	return nil
 }
 
-func acceptOne(fd int) (int, unix.Sockaddr, syscall.Errno) {
+func acceptOne(fd int) (int, netip.AddrPort, syscall.Errno) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	n, from, err := unix.Accept(fd)
@@ -55,9 +56,9 @@ func acceptOne(fd int) (int, unix.Sockaddr, syscall.Errno) {
 		err = prepare(n)
 	}
 	if err != nil {
-		return -1, nil, number(err)
+		return -1, netip.AddrPort{}, number(err)
 	}
-	return n, from, 0
+	return n, addrPort(from), 0
 }
 
 // Splicing exists on Linux only; flows here use buffers alone.
