@@ -145,8 +145,11 @@ func idleCPU(t *Trial) error {
 	if err := t.pause(500 * time.Millisecond); err != nil {
 		return err
 	}
-	return t.expectRest(f, 2*time.Second)
+	return t.expectRest(f, t.rest(2*time.Second))
 }
+
+// rest is how long connections can be left alone, with the timeout still far away.
+func (t *Trial) rest(most time.Duration) time.Duration { return min(most, t.rule()*3/10) }
 
 // expectRest expects the forwarder to use next to no processor time for a while.
 func (t *Trial) expectRest(f *forwarder, while time.Duration) error {

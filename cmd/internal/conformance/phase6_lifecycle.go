@@ -304,7 +304,7 @@ func outOfDescriptors(t *Trial) error {
 	if err := t.pause(500 * time.Millisecond); err != nil { // a forwarder that forks needs its time for the crowd
 		return err
 	}
-	if err := t.expectRest(f, 2*time.Second); err != nil {
+	if err := t.expectRest(f, t.rest(2*time.Second)); err != nil {
 		return err
 	}
 	if err := use(16); err != nil {
@@ -408,7 +408,7 @@ func urgent(t *Trial) error {
 			return err
 		}
 	}
-	if err := t.expectRest(f, time.Second); err != nil {
+	if err := t.expectRest(f, t.rest(time.Second)); err != nil {
 		return err
 	}
 	for _, way := range []struct{ from, to *peer }{{client, server}, {server, client}} {

@@ -106,6 +106,7 @@ type Observer interface {
 func Run(ctx context.Context, opts Options, observer Observer) []Result {
 	cases := opts.Select()
 	r := &run{opts: &opts, observer: observer, results: make([]*Result, len(cases)), ports: &ports{}}
+	defer r.ports.release()
 	if err := r.preflight(ctx, cases); err != nil {
 		return r.abandon(cases, err)
 	}
@@ -213,7 +214,7 @@ func (r *run) trial(ctx context.Context, c Case) (*Trial, context.CancelFunc) {
 	limit := c.limit(r.opts.ruleOrDefault())
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	t := &Trial{
-		c: c, opts: r.opts, ctx: ctx, deadline: time.Now().Add(limit), portPool: r.ports,
+		c: c, opts: r.opts, ctx: ctx, deadline: time.Now().Add(limit), portPool: r.ports, over: make(chan struct{}),
 		rng: rand.New(rand.NewPCG(r.opts.Seed, uint64(newStream(r.opts.Seed, c.Name, -1)))),
 	}
 	stop := context.AfterFunc(ctx, t.hangUp)

@@ -23,6 +23,8 @@ type Trial struct {
 	rng      *rand.Rand // for the case's own goroutine only
 	portPool *ports
 
+	over chan struct{} // closed when the sockets are
+
 	mu         sync.Mutex
 	released   bool
 	closers    []func()
@@ -65,12 +67,18 @@ func (t *Trial) own(closer func()) {
 func (t *Trial) hangUp() {
 	t.mu.Lock()
 	closers := t.closers
+	if !t.released {
+		close(t.over)
+	}
 	t.closers, t.released = nil, true
 	t.mu.Unlock()
 	for _, closer := range closers {
 		closer()
 	}
 }
+
+// gone is closed when the trial's sockets are: because one of the functions that run together has failed, or the time is up.
+func (t *Trial) gone() <-chan struct{} { return t.over }
 
 // release gives back all that the trial holds: sockets first, since a forwarder that is killed with its connections open would
 // leave the peers' side of the story muddled.
@@ -98,8 +106,11 @@ func (t *Trial) pause(d time.Duration) error {
 	select {
 	case <-time.After(d):
 		return nil
-	case <-t.ctx.Done():
-		return t.ctx.Err()
+	case <-t.over:
+		if err := t.ctx.Err(); err != nil {
+			return err
+		}
+		return net.ErrClosed
 	}
 }
 

@@ -27,39 +27,63 @@ func leak(p *proxy) {
 
 // noBound queues what it has read, as much as may come.
 func noBound(p *proxy) {
+	type queue struct {
+		mu     sync.Mutex
+		wake   *sync.Cond
+		chunks [][]byte
+		failed bool
+	}
 	var mu sync.Mutex
-	queues := map[*direction]chan []byte{}
+	queues := map[*direction]*queue{}
+	drain := func(d *direction, q *queue) {
+		for {
+			q.mu.Lock()
+			for len(q.chunks) == 0 {
+				q.wake.Wait()
+			}
+			b := q.chunks[0]
+			q.mu.Unlock()
+			err := d.write(b)
+			q.mu.Lock()
+			q.chunks, q.failed = q.chunks[1:], err != nil
+			q.wake.Broadcast()
+			q.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}
 	p.write = func(d *direction, b []byte) error {
 		mu.Lock()
-		queue := queues[d]
-		if queue == nil {
-			queue = make(chan []byte, 1<<20)
-			queues[d] = queue
-			go func() {
-				for b := range queue {
-					if b == nil {
-						d.to.CloseWrite()
-						return
-					}
-					if d.write(b) != nil {
-						return
-					}
-				}
-			}()
+		q := queues[d]
+		if q == nil {
+			q = &queue{}
+			q.wake = sync.NewCond(&q.mu)
+			queues[d] = q
+			go drain(d, q)
 		}
 		mu.Unlock()
-		queue <- bytes.Clone(b)
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		if q.failed {
+			return net.ErrClosed
+		}
+		q.chunks = append(q.chunks, bytes.Clone(b))
+		q.wake.Broadcast()
 		return nil
 	}
 	p.ended = func(d *direction) {
 		mu.Lock()
-		queue := queues[d]
+		q := queues[d]
 		mu.Unlock()
-		if queue == nil {
-			d.to.CloseWrite()
-			return
+		if q != nil {
+			q.mu.Lock()
+			for len(q.chunks) > 0 && !q.failed {
+				q.wake.Wait()
+			}
+			q.mu.Unlock()
 		}
-		queue <- nil
+		d.to.CloseWrite()
 	}
 }
 

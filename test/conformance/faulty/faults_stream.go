@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Faults with the bytes of a stream, and with its end.
@@ -71,16 +73,18 @@ func holdBack(p *proxy) {
 }
 
 func lazyConnect(p *proxy) {
-	p.before = func(client *net.TCPConn) {
-		raw, err := client.SyscallConn()
-		if err != nil {
-			return
-		}
-		first := true
-		raw.Read(func(uintptr) bool {
-			waited := !first
-			first = false
-			return waited // returns when the socket has become readable
-		})
+	p.before = awaitReadable
+}
+
+// awaitReadable waits until there is something to read, and leaves it there.
+func awaitReadable(c *net.TCPConn) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return
 	}
+	var b [1]byte
+	raw.Read(func(fd uintptr) bool {
+		_, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK)
+		return err != unix.EAGAIN
+	})
 }

@@ -11,6 +11,9 @@ import (
 // drainTimeout is how long the last connections may run on after a signal.
 const drainTimeout = 30 * time.Second
 
+// tick is how often the sessions are looked at.
+const tick = 50 * time.Millisecond
+
 // proxy accepts clients. The fields below the line are the places where a fault comes in; as newProxy leaves them, all is well.
 type proxy struct {
 	destination, listen string
@@ -26,6 +29,7 @@ type proxy struct {
 	quietUsage bool                                      // say nothing of wrong arguments
 	before     func(client *net.TCPConn)                 // called before connecting to the destination
 	session    func(run func())                          // runs a session, on its own goroutine
+	read       func(d *direction, b []byte) (int, error) // waits for bytes and reads them
 	write      func(d *direction, b []byte) error        // passes on what was read
 	ended      func(d *direction)                        // passes on the end of a stream
 	failed     func(s *session, d *direction, err error) // ends a session of which a side is gone
@@ -42,6 +46,7 @@ func newProxy(timeout time.Duration) *proxy {
 	p := &proxy{timeout: timeout, sessions: map[*session]bool{}, network: "tcp"}
 	p.before = func(*net.TCPConn) {}
 	p.session = func(run func()) { run() }
+	p.read = func(d *direction, b []byte) (int, error) { return d.from.Read(b) }
 	p.write = func(d *direction, b []byte) error { return d.write(b) }
 	p.ended = func(d *direction) { d.to.CloseWrite() }
 	p.failed = func(s *session, d *direction, _ error) { s.deliver(d); s.reset() }
@@ -126,7 +131,7 @@ func (p *proxy) awaitSessions() {
 
 // watch ends the sessions that hang, and those that are silent.
 func (p *proxy) watch() {
-	for now := range time.Tick(50 * time.Millisecond) {
+	for now := range time.Tick(tick) {
 		p.mu.Lock()
 		for s := range p.sessions {
 			s.up.look(now)

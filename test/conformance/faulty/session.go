@@ -27,7 +27,7 @@ type direction struct {
 	held   atomic.Bool  // bytes were read and not yet written
 	passed atomic.Int64 // how many bytes were written
 	moved  atomic.Int64 // when bytes last moved, in nanoseconds since 1970
-	wrote  atomic.Int64 // when a write last came to its end
+	began  atomic.Int64 // when the write began that is under way
 	ended  atomic.Bool
 
 	taken uint64 // how many bytes the peer has acknowledged; only watch uses it
@@ -99,7 +99,7 @@ func (d *direction) other() *direction {
 func (d *direction) pump() {
 	buf := make([]byte, 16<<10)
 	for {
-		n, err := d.from.Read(buf)
+		n, err := d.s.p.read(d, buf)
 		if n > 0 {
 			d.touch(time.Now())
 			if failure := d.s.p.write(d, buf[:n]); failure != nil {
@@ -130,12 +130,12 @@ func (d *direction) pump() {
 
 // write passes bytes on.
 func (d *direction) write(b []byte) error {
+	d.began.Store(time.Now().UnixNano())
 	d.held.Store(true)
 	defer d.held.Store(false)
 	n, err := d.to.Write(b)
 	d.passed.Add(int64(n))
 	d.touch(time.Now())
-	d.wrote.Store(time.Now().UnixNano())
 	return err
 }
 
