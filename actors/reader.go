@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"syscall"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"tcpproxy/actors/internal/wire"
@@ -53,6 +55,7 @@ func (r *Reader) fill() {
 		r.ring(r.role.partner(), messages.Filled{})
 	case wire.FillEnd:
 		r.end()
+		r.watchForReset()
 	case wire.FillFailed:
 		c.failed[r.side] = c.socket[r.side].Failure()
 		r.end()
@@ -74,4 +77,14 @@ func (r *Reader) end() {
 	r.fault(PointAfterEnd)
 	r.ring(r.role.partner(), messages.Filled{})
 	r.tell(messages.Review{})
+}
+
+// watchForReset finds out that a side which has sent its FIN was reset afterwards: reading says "end of stream" as before. The loop
+// calls the socket broken, which it also does when both directions have ended in good order; but then this side has been sent a FIN.
+func (r *Reader) watchForReset() {
+	c := r.conn
+	if c.socket[r.side].IsBroken() && !c.shut[r.side.other()] && c.failed[r.side] == 0 {
+		c.failed[r.side] = syscall.ECONNRESET
+		r.tell(messages.Review{})
+	}
 }
