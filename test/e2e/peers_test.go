@@ -1,0 +1,281 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// What a peer can see of the other end; see state.
+const (
+	established = 1 // TCP_ESTABLISHED
+	closed      = 7 // TCP_CLOSE: reset, or over in both directions
+	finSeen     = 8 // TCP_CLOSE_WAIT
+)
+
+// destination is a listening socket behind a proxy.
+type destination struct{ *net.TCPListener }
+
+func listen(t *testing.T, addr string) destination { return listenTuned(t, addr, 0) }
+
+// listenTuned listens with small or large (0: the system's) receive buffers.
+func listenTuned(t *testing.T, addr string, receiveBuffer int) destination {
+	t.Helper()
+	config := net.ListenConfig{Control: tuned(receiveBuffer)}
+	l, err := config.Listen(context.Background(), "tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return destination{l.(*net.TCPListener)}
+}
+
+// accept takes the next connection. It has a deadline, as dialled ones have, so that no test hangs.
+func (d destination) accept(t *testing.T) *net.TCPConn {
+	t.Helper()
+	_ = d.SetDeadline(time.Now().Add(patience))
+	c, err := d.AcceptTCP()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return adopt(t, c)
+}
+
+func (d destination) host() string { return d.Addr().String() }
+
+func adopt(t *testing.T, c *net.TCPConn) *net.TCPConn {
+	t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(40 * time.Second))
+	return c
+}
+
+func (p *proxy) dial(t *testing.T) *net.TCPConn { return p.dialTuned(t, 0) }
+
+// dialTuned connects to the proxy with a receive buffer of a certain size (0: the system's).
+func (p *proxy) dialTuned(t *testing.T, receiveBuffer int) *net.TCPConn {
+	t.Helper()
+	dialer := net.Dialer{Timeout: patience, Control: tuned(receiveBuffer)}
+	c, err := dialer.Dial("tcp", p.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return adopt(t, c.(*net.TCPConn))
+}
+
+// tuned sets a receive buffer before connecting, which bounds the window, and with it segments of an Ethernet: the loopback's own
+// are so large that a small window would open in a few big steps.
+func tuned(receiveBuffer int) func(_, _ string, raw syscall.RawConn) error {
+	return func(_, _ string, raw syscall.RawConn) (err error) {
+		if receiveBuffer == 0 {
+			return nil
+		}
+		e := raw.Control(func(fd uintptr) {
+			err = errors.Join(unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer),
+				unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_MAXSEG, 1448))
+		})
+		return errors.Join(e, err)
+	}
+}
+
+// smallBuffer makes a peer that stops reading fill up quickly.
+const smallBuffer = 8 << 10
+
+// session is a connection through the proxy, seen from both of its ends.
+type session struct {
+	proxy          *proxy
+	client, server *net.TCPConn
+}
+
+// connect opens one session through p.
+func (p *proxy) connect(t *testing.T, d destination) session {
+	t.Helper()
+	client := p.dial(t)
+	return session{p, client, d.accept(t)}
+}
+
+// newSession starts a destination and a proxy of its own, and one session.
+func newSession(t *testing.T, flags ...string) session {
+	t.Helper()
+	d := listen(t, "127.0.0.1:0")
+	return startProxy(t, d.host(), flags...).connect(t, d)
+}
+
+// newSmallSession is newSession with peers whose receive buffers are small.
+func newSmallSession(t *testing.T, flags ...string) session {
+	t.Helper()
+	d := listenTuned(t, "127.0.0.1:0", smallBuffer)
+	p := startProxy(t, d.host(), flags...)
+	client := p.dialTuned(t, smallBuffer)
+	return session{p, client, d.accept(t)}
+}
+
+// eitherWay runs a test twice, in parallel: with near the client and far the server, and the other way round.
+func eitherWay(t *testing.T, open func(t *testing.T) session, test func(t *testing.T, p *proxy, near, far *net.TCPConn)) {
+	t.Run("client to server", func(t *testing.T) {
+		t.Parallel()
+		s := open(t)
+		test(t, s.proxy, s.client, s.server)
+	})
+	t.Run("server to client", func(t *testing.T) {
+		t.Parallel()
+		s := open(t)
+		test(t, s.proxy, s.server, s.client)
+	})
+}
+
+// fresh makes what eitherWay opens: a new session of a proxy with these flags.
+func fresh(flags ...string) func(*testing.T) session {
+	return func(t *testing.T) session { t.Helper(); return newSession(t, flags...) }
+}
+
+// freshSmall is fresh with small receive buffers.
+func freshSmall(flags ...string) func(*testing.T) session {
+	return func(t *testing.T) session { t.Helper(); return newSmallSession(t, flags...) }
+}
+
+// send writes all of data.
+func send(t *testing.T, c *net.TCPConn, data []byte) {
+	t.Helper()
+	if _, err := c.Write(data); err != nil {
+		t.Fatalf("write: %v", err)
+	}
+}
+
+// expect reads exactly data.
+func expect(t *testing.T, c *net.TCPConn, data []byte) {
+	t.Helper()
+	got := make([]byte, len(data))
+	if n, err := io.ReadFull(c, got); err != nil {
+		t.Fatalf("read %d of %d bytes: %v", n, len(data), err)
+	}
+	if !bytes.Equal(got, data) {
+		t.Fatalf("the %d bytes read differ from those sent", len(data))
+	}
+}
+
+// exchange sends a few bytes each way.
+func exchange(t *testing.T, near, far *net.TCPConn) {
+	t.Helper()
+	send(t, near, []byte("ping"))
+	expect(t, far, []byte("ping"))
+	send(t, far, []byte("pong"))
+	expect(t, near, []byte("pong"))
+}
+
+// expectEnd reads the end of the stream: io.EOF after a FIN, nothing before it.
+func expectEnd(t *testing.T, c *net.TCPConn) {
+	t.Helper()
+	if n, err := c.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
+		t.Fatalf("read %d bytes and error %v, want a FIN", n, err)
+	}
+}
+
+// expectReset reads a RST, nothing before it.
+func expectReset(t *testing.T, c *net.TCPConn) {
+	t.Helper()
+	if n, err := c.Read(make([]byte, 1)); n != 0 || !errors.Is(err, syscall.ECONNRESET) {
+		t.Fatalf("read %d bytes and error %v, want a RST", n, err)
+	}
+}
+
+// reset ends a connection with a RST.
+func reset(c *net.TCPConn) {
+	_ = c.SetLinger(0)
+	_ = c.Close()
+}
+
+func closeWrite(t *testing.T, c *net.TCPConn) {
+	t.Helper()
+	if err := c.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// state is where the system sees the connection. Unlike reading, looking at it takes nothing and works for a peer that does not read.
+func state(c *net.TCPConn) (s int) {
+	onDescriptor(c, func(fd int) {
+		if info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			s = int(info.State)
+		}
+	})
+	return s
+}
+
+// unsent is how many bytes the other end's system has not acknowledged.
+func unsent(c *net.TCPConn) (n int) {
+	onDescriptor(c, func(fd int) { n, _ = unix.IoctlGetInt(fd, unix.SIOCOUTQ) })
+	return n
+}
+
+func onDescriptor(c *net.TCPConn, f func(fd int)) {
+	if raw, err := c.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { f(int(fd)) })
+	}
+}
+
+// delivered waits until the proxy's system has taken everything that c has sent.
+func delivered(t *testing.T, c *net.TCPConn) {
+	t.Helper()
+	eventually(t, patience, "the proxy takes what was sent", func() bool { return unsent(c) == 0 })
+}
+
+// sinceWhen waits until a connection has reached a state, and returns how long after start that was.
+func sinceWhen(t *testing.T, c *net.TCPConn, want int, start time.Time, within time.Duration) time.Duration {
+	t.Helper()
+	eventually(t, within, fmt.Sprintf("the connection's state is %d", want), func() bool { return state(c) == want })
+	return time.Since(start)
+}
+
+// flood writes until nothing is taken any more for a while. It returns what was taken and when the last of it was.
+func flood(t *testing.T, c *net.TCPConn, data []byte) (taken int, stalled time.Time) {
+	t.Helper()
+	defer func() { _ = c.SetDeadline(time.Now().Add(40 * time.Second)) }()
+	stalled = time.Now()
+	for taken < len(data) {
+		_ = c.SetWriteDeadline(time.Now().Add(400 * time.Millisecond))
+		n, err := c.Write(data[taken:min(len(data), taken+4096)])
+		if taken += n; n > 0 {
+			stalled = time.Now()
+		}
+		if err != nil {
+			if errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
+				return taken, stalled
+			}
+			t.Fatalf("write: %v", err)
+		}
+	}
+	t.Fatalf("all %d bytes were taken, although nobody reads them", len(data))
+	return taken, stalled
+}
+
+func isTimeout(err error) bool {
+	var e net.Error
+	return errors.As(err, &e) && e.Timeout()
+}
+
+// noise is data that is unlike any other part of itself.
+func noise(n int) []byte {
+	data := make([]byte, n)
+	random := rand.NewChaCha8([32]byte{1})
+	_, _ = random.Read(data)
+	return data
+}
+
+// expectAny reads as many bytes as into holds.
+func expectAny(t *testing.T, c *net.TCPConn, into []byte) {
+	t.Helper()
+	if n, err := io.ReadFull(c, into); err != nil {
+		t.Fatalf("read %d of %d bytes: %v", n, len(into), err)
+	}
+}
