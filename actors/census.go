@@ -116,7 +116,7 @@ func (m *member) node(r role) messages.Node {
 // backoff); stopping.
 func (m *member) state() string {
 	switch {
-	case m.delay != nil:
+	case m.delay() != nil:
 		return "delayed"
 	case m.box.stopping:
 		return "stopping"

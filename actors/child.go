@@ -33,16 +33,23 @@ func (r role) partner() role { return r ^ 1 }
 type member struct {
 	pid      *actor.PID
 	box      *mailbox
-	lives    uint32 // incarnations so far
-	failures ledger
-	delay    *delayed // while the backoff strategy makes it wait
+	lives    uint32  // incarnations so far
+	failures *ledger // nil until the first
+}
+
+// delay is the restart that the child waits for, if the backoff strategy makes it wait.
+func (m *member) delay() *delayed {
+	if m.failures == nil {
+		return nil
+	}
+	return m.failures.delay
 }
 
 // disarm makes a delayed restart not happen.
 func (m *member) disarm(l *wire.Loop) {
-	if m.delay != nil {
-		l.Disarm(&m.delay.timer)
-		m.delay = nil
+	if d := m.delay(); d != nil {
+		l.Disarm(&d.timer)
+		m.failures.delay = nil
 	}
 }
 

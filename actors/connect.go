@@ -56,7 +56,7 @@ func (d *dialing) abandon() {
 func (s *Session) connect(ctx actor.Context) {
 	c, h := s.conn, s.lane.hub
 	if c.fd >= 0 {
-		fd := c.fd
+		fd := int(c.fd)
 		c.fd = -1
 		c.opened = s.lane.loop.Now()
 		if err := c.socket[client].Open(s.lane.loop, fd, (*clientSide)(c)); err != nil {

@@ -57,11 +57,12 @@ type connection struct {
 	pid  *actor.PID // the session
 	box  *mailbox   // the session's
 	peer [sides]addrPort
-	fd   int // the client's descriptor, until the session's lane watches it; then -1
 
 	state   atomic.Uint32
+	fd      int32  // the client's descriptor, until the session's lane watches it; then -1
+	lives   uint32 // incarnations of the session so far
 	socket  [sides]wire.Socket
-	flow    [sides]wire.Flow // by the side that the bytes come from
+	flow    [sides]wire.Flow  // by the side that the bytes come from
 	early   [sides]wire.Event // what the loop said before there were children to tell
 	failed  [sides]syscall.Errno
 	shut    [sides]bool // by direction: its end has been passed on
@@ -72,10 +73,9 @@ type connection struct {
 	cause messages.Cause
 	err   error
 
-	opened  int64 // Loop.Now
-	moved   [sides]atomic.Int64
+	opened  int64               // Loop.Now
+	moved   [sides]atomic.Int64 // by direction: Loop.Now when bytes last moved
 	stirred bool
-	lives   uint32 // incarnations of the session so far
 	timer   wire.Timer
 	timeout time.Duration // what the timer is armed for; 0 = not armed
 
@@ -118,7 +118,7 @@ func (c *connection) release() {
 		c.dialing = nil
 	}
 	if c.fd >= 0 { // the session died before it could watch its client
-		wire.CloseDescriptor(c.fd)
+		wire.CloseDescriptor(int(c.fd))
 		c.fd = -1
 	}
 	for s := range sides {

@@ -69,14 +69,14 @@ func newLane(h *hub) (*lane, error) {
 	l.session = actor.PropsFromProducer(func() actor.Actor { return &Session{lane: l} },
 		actor.WithMailbox(func() actor.Mailbox {
 			c := h.lanes[0].arriving
-			c.box = newMailbox(l, c)
+			c.box = newMailbox(c)
 			return c.box
 		}),
 		actor.WithContextDecorator(withReceiveTimeout))
 	for r := range roles {
 		l.children[r] = actor.PropsFromProducer(func() actor.Actor { return newChild(l.turn.conn, r) },
 			actor.WithMailbox(func() actor.Mailbox {
-				m := newMailbox(l, l.turn.conn)
+				m := newMailbox(l.turn.conn)
 				l.turn.conn.crew[r].box = m
 				return m
 			}))

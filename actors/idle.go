@@ -18,9 +18,9 @@ const keepAliveAfter = 30 * time.Second
 
 // vigil is what a session knows from its last look.
 type vigil struct {
-	seen        [sides]uint64 // by direction: bytes that had moved
-	taken       [sides]int64  // by direction: bytes that the peer had acknowledged, by our count
-	tookAt      [sides]int64  // by direction: when that last grew
+	at          int64        // Loop.Now
+	taken       [sides]int64 // by direction: bytes that the peer had acknowledged, by our count
+	tookAt      [sides]int64 // by direction: when that last grew
 	lingerSince int64
 	probed      bool // keep-alive is on
 
@@ -131,14 +131,11 @@ func (s *Session) noteProgress(now int64) (rested bool) {
 		if taken := int64(moved) - int64(waiting); taken > c.watch.taken[d] {
 			c.watch.taken[d], c.watch.tookAt[d] = taken, now
 		}
-		if seen := moved + f.Read(); seen != c.watch.seen[d] {
-			c.watch.seen[d] = seen
-			rested = false
-		}
-		if waiting > 0 || f.Held() {
+		if c.moved[d].Load() >= c.watch.at || waiting > 0 || f.Held() {
 			rested = false
 		}
 	}
+	c.watch.at = now
 	return rested
 }
 

@@ -78,7 +78,7 @@ func (l *Listener) start(ctx actor.Context) {
 func (l *Listener) spawnAcceptor(ctx actor.Context) {
 	pid, err := ctx.SpawnNamed(actor.PropsFromProducer(func() actor.Actor { return &Acceptor{l.hub} },
 		actor.WithMailbox(func() actor.Mailbox {
-			l.hub.acceptorBox = newMailbox(l.hub.lanes[0], nil)
+			l.hub.acceptorBox = newMailbox(&connection{lane: l.hub.lanes[0]})
 			return l.hub.acceptorBox
 		})), "acceptor")
 	if err != nil {
@@ -101,7 +101,7 @@ func (l *Listener) admit(ctx actor.Context) {
 		}
 		h.served++
 		h.live.Add(1)
-		c := &connection{id: h.served, lane: h.lanes[h.served%uint64(len(h.lanes))], fd: a.fd}
+		c := &connection{id: h.served, lane: h.lanes[h.served%uint64(len(h.lanes))], fd: int32(a.fd)}
 		c.peer[client] = a.from
 		h.lanes[0].arriving = c
 		if _, err := ctx.SpawnNamed(c.lane.session, "session-"+strconv.FormatUint(c.id, 10)); err != nil {

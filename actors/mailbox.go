@@ -26,14 +26,13 @@ import (
 // As everywhere in the library, system messages come first, and the message in hand is lost in a panic.
 type mailbox struct {
 	task    wire.Task
-	lane    *lane
-	conn    *connection // of the session that the actor belongs to; nil for the acceptor
+	conn    *connection // of the session that the actor belongs to; for the acceptor and the listener an empty one with their lane
 	invoker actor.MessageInvoker
 
 	bells     atomic.Uint32          // one bit for each bell that has rung, and queued
 	inbox     atomic.Pointer[letter] // other messages, newest first, from any goroutine
-	system    post                   // system messages that have been taken out of the inbox
-	user      post                   // user messages, the same
+	system    *letter                // system messages that have been taken out of the inbox, oldest first
+	user      *letter                // user messages, the same
 	waiting   atomic.Int32           // user messages in inbox and user
 	suspended atomic.Bool
 	stopping  bool
@@ -80,8 +79,8 @@ func bitOfBell(message any) uint32 {
 	return 0
 }
 
-func newMailbox(l *lane, conn *connection) *mailbox {
-	m := &mailbox{lane: l, conn: conn}
+func newMailbox(conn *connection) *mailbox {
+	m := &mailbox{conn: conn}
 	m.task.Bind(m)
 	return m
 }
@@ -111,7 +110,7 @@ func (m *mailbox) push(l *letter) {
 
 func (m *mailbox) queue(bell uint32) {
 	if m.bells.Or(bell|queued)&queued == 0 {
-		m.lane.loop.Post(&m.task)
+		m.conn.lane.loop.Post(&m.task)
 	}
 }
 
@@ -130,29 +129,44 @@ func (m *mailbox) UserMessageCount() int {
 
 // Run has the actor handle what waits. What is posted meanwhile, by the actor to itself for instance, waits for the next turn.
 func (m *mailbox) Run() {
-	m.lane.turn = m
+	m.conn.lane.turn = m
 	rung := m.bells.And(^uint32(queued)) &^ queued
 	m.sort()
-	if !m.handle(rung) && (!m.user.empty() || !m.system.empty()) {
+	if !m.handle(rung) && (m.user != nil || m.system != nil) {
 		m.queue(0) // the actor panicked with letters left over
 	}
 }
 
-// sort takes the letters out of the inbox, oldest first.
+// sort takes the letters out of the inbox, behind those that wait already.
 func (m *mailbox) sort() {
-	var oldest *letter
-	for l := m.inbox.Swap(nil); l != nil; {
-		l.next, oldest, l = oldest, l, l.next
+	newest := m.inbox.Swap(nil)
+	if newest == nil {
+		return
 	}
-	for l := oldest; l != nil; {
+	var system, user *letter // oldest first
+	for l := newest; l != nil; {
 		next := l.next
 		if l.system {
-			m.system.add(l)
+			l.next, system = system, l
 		} else {
-			m.user.add(l)
+			l.next, user = user, l
 		}
 		l = next
 	}
+	m.system = appendLetters(m.system, system)
+	m.user = appendLetters(m.user, user)
+}
+
+func appendLetters(first, more *letter) *letter {
+	if first == nil {
+		return more
+	}
+	last := first
+	for last.next != nil {
+		last = last.next
+	}
+	last.next = more
+	return first
 }
 
 // handle hands the waiting messages to the actor; it reports whether that went without a panic.
@@ -163,11 +177,11 @@ func (m *mailbox) handle(rung uint32) (ok bool) {
 			m.invoker.EscalateFailure(recover(), inHand)
 		}
 	}()
-	last := m.user.last
+	letters := m.waiting.Load() // what comes later waits for the next turn
 	for {
 		switch {
-		case !m.system.empty():
-			inHand = m.system.take()
+		case m.system != nil:
+			inHand, m.system = m.system.message, m.system.next
 			m.handleSystem(inHand)
 			m.sort() // what the actor sent itself by this comes before any user message
 		case m.suspended.Load():
@@ -178,15 +192,13 @@ func (m *mailbox) handle(rung uint32) (ok bool) {
 			m.bells.And(^(uint32(1) << bit))
 			inHand = bellByBit[bit]
 			m.invoker.InvokeUserMessage(inHand)
-		case last != nil && !m.user.empty():
-			if m.user.first == last {
-				last = nil // what came later waits for the next turn
-			}
-			inHand = m.user.take()
+		case m.user != nil && letters > 0:
+			letters--
+			inHand, m.user = m.user.message, m.user.next
 			m.waiting.Add(-1)
 			m.invoker.InvokeUserMessage(inHand)
 		default:
-			if !m.user.empty() {
+			if m.user != nil {
 				m.queue(0)
 			}
 			return true
@@ -210,28 +222,4 @@ func (m *mailbox) handleSystem(message any) {
 		}
 	}
 	m.invoker.InvokeSystemMessage(message)
-}
-
-// post is a queue of letters for the loop's goroutine.
-type post struct{ first, last *letter }
-
-func (p *post) empty() bool { return p.first == nil }
-
-func (p *post) add(l *letter) {
-	l.next = nil
-	if p.first == nil {
-		p.first = l
-	} else {
-		p.last.next = l
-	}
-	p.last = l
-}
-
-func (p *post) take() any {
-	l := p.first
-	p.first = l.next
-	if p.first == nil {
-		p.last = nil
-	}
-	return l.message
 }

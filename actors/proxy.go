@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
+	cmap "github.com/orcaman/concurrent-map"
 
 	"tcpproxy/actors/internal/wire"
 	"tcpproxy/messages"
@@ -63,6 +64,7 @@ func (h *hub) open() error {
 		log = slog.New(slog.DiscardHandler)
 	}
 	h.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return log }))
+	condense(h.system.ProcessRegistry)
 	h.resolver.init(h)
 	for range h.cfg.Loops {
 		l, err := newLane(h)
@@ -84,9 +86,21 @@ func (h *hub) open() error {
 	return nil
 }
 
+// condense replaces the registry's 32,768 shards with 32. They are there to keep many processors from meeting at one lock; a few
+// loops seldom meet, while so many nearly empty maps cost 3 MB, and each actor a kilobyte and a cache miss.
+func condense(r *actor.ProcessRegistryValue) {
+	few := cmap.New()
+	for _, shard := range r.LocalPIDs.LocalPIDs {
+		for id, process := range shard.Items() {
+			few.Set(id, process)
+		}
+	}
+	r.LocalPIDs = &actor.SliceMap{LocalPIDs: []cmap.ConcurrentMap{few}}
+}
+
 func (h *hub) spawnListener() error {
 	props := actor.PropsFromProducer(func() actor.Actor { return &Listener{hub: h, failures: map[string]*ledger{}} },
-		actor.WithMailbox(func() actor.Mailbox { return newMailbox(h.lanes[0], nil) }),
+		actor.WithMailbox(func() actor.Mailbox { return newMailbox(&connection{lane: h.lanes[0]}) }),
 		actor.WithGuardian(&guardian{h}))
 	pid, err := h.system.Root.SpawnNamed(props, "listener")
 	if err != nil {

@@ -88,6 +88,9 @@ func (s *Session) replace(ctx actor.Context, who *actor.PID) {
 func (s *Session) apply(f failure) {
 	h := s.lane.hub
 	m := &s.conn.crew[f.role]
+	if m.failures == nil {
+		m.failures = &ledger{}
+	}
 	d := h.strategy.directive
 	if d != actor.StopDirective && d != actor.EscalateDirective && !m.failures.tolerates(h) {
 		d = actor.StopDirective
@@ -134,7 +137,7 @@ func allForOne(f failure) {
 	for r := range roles {
 		if r == f.role {
 			f.restart(r)
-		} else if m := &f.session.conn.crew[r]; m.delay == nil {
+		} else if m := &f.session.conn.crew[r]; m.delay() == nil {
 			f.supervisor.RestartChildren(m.pid)
 		}
 	}
@@ -146,8 +149,8 @@ func backoff(f failure) {
 	c := f.session.conn
 	m := &c.crew[f.role]
 	m.disarm(c.lane.loop)
-	m.delay = &delayed{conn: c, role: f.role, pid: m.pid, stopped: f.ctx != nil}
-	c.lane.loop.Arm(&m.delay.timer, backoffDelay(m.failures.recent(c.lane.hub)), m.delay)
+	m.failures.delay = &delayed{conn: c, role: f.role, pid: m.pid, stopped: f.ctx != nil}
+	c.lane.loop.Arm(&m.delay().timer, backoffDelay(m.failures.recent(c.lane.hub)), m.delay())
 }
 
 // resume lets the same incarnation go on. The message that it died in is lost, so it is told to look at everything again.
@@ -214,10 +217,10 @@ func (d *delayed) Run() { d.conn.lane.hub.send(d.conn.pid, &restartNow{d}) }
 func (s *Session) restartDelayed(ctx actor.Context, m *restartNow) {
 	d := m.delay
 	crew := &s.conn.crew[d.role]
-	if s.leaving || crew.delay != d {
+	if s.leaving || crew.delay() != d {
 		return
 	}
-	crew.delay = nil
+	crew.failures.delay = nil
 	f := failure{session: s, supervisor: ctx.(actor.Supervisor), role: d.role}
 	if d.stopped {
 		f.ctx = ctx
@@ -226,7 +229,10 @@ func (s *Session) restartDelayed(ctx actor.Context, m *restartNow) {
 }
 
 // ledger counts one actor's recent failures.
-type ledger struct{ times []time.Time }
+type ledger struct {
+	times []time.Time
+	delay *delayed // a restart that waits for its time
+}
 
 // tolerates notes a failure; it reports whether there have been at most Config.MaxRestarts within Config.Within.
 func (l *ledger) tolerates(h *hub) bool {

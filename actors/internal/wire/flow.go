@@ -20,7 +20,7 @@ import (
 //	ended   the reader will add nothing more
 //	cut     the sink failed: what the source still sends is read and dropped, so that the source is not blocked
 //
-// Both halves run on the loop's goroutine. The methods Held, Ended, IsCut, Moved and Read may be called from any.
+// Both halves run on the loop's goroutine. The methods Held, Ended, IsCut and Moved may be called from any.
 type Flow struct {
 	state atomic.Uint32
 	bulk  bool  // reader: use a pipe
@@ -30,7 +30,6 @@ type Flow struct {
 	from, to int32
 	pipe     *pipe // what the pipe holds
 	moved    atomic.Uint64
-	fetched  atomic.Uint64
 }
 
 const (
@@ -115,7 +114,6 @@ func (f *Flow) fillBuffer(src *Socket) Filled {
 	} else {
 		f.state.Or(full | wanted)
 	}
-	f.fetched.Add(uint64(n))
 	src.loop.spend(n)
 	if canSplice && n == bufferSize {
 		f.vote(true, toBulk)
@@ -144,7 +142,6 @@ func (f *Flow) fillPipe(src *Socket) Filled {
 	p.left = n
 	f.pipe = p
 	f.state.Or(full | wanted) // a splice stops short for many reasons: only the next one tells whether there is more
-	f.fetched.Add(uint64(n))
 	src.loop.spend(n)
 	if n < bufferSize {
 		f.vote(false, toSmall)
@@ -278,6 +275,3 @@ func (f *Flow) IsCut() bool { return f.state.Load()&cut != 0 }
 
 // Moved is how many bytes the sink has taken so far.
 func (f *Flow) Moved() uint64 { return f.moved.Load() }
-
-// Read is how many bytes the source has given so far.
-func (f *Flow) Read() uint64 { return f.fetched.Load() }
