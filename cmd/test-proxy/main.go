@@ -119,8 +119,8 @@ func (c *cli) options() (opts conformance.Options, err error) {
 	}
 	if c.TimeoutRule != "none" {
 		opts.Rule, err = time.ParseDuration(c.TimeoutRule)
-		if err != nil || opts.Rule < time.Second || opts.Rule > time.Hour {
-			return opts, fmt.Errorf(`--timeout-rule is "none" or a duration from 1s to 1h, not %q`, c.TimeoutRule)
+		if err != nil || opts.Rule < conformance.ShortestRule || opts.Rule > time.Hour {
+			return opts, fmt.Errorf(`--timeout-rule is "none" or a duration from %v to 1h, not %q`, conformance.ShortestRule, c.TimeoutRule)
 		}
 	}
 	if c.Jobs < 1 {

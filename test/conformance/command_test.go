@@ -35,7 +35,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"--skip", "[", faulty}, "--skip"},
 		{[]string{"--run", "nothing-is-called-so", faulty}, "no case is left"},
 		{[]string{"--timeout-rule", "soon", faulty}, "--timeout-rule"},
-		{[]string{"--timeout-rule", "1ms", faulty}, "--timeout-rule"},
+		{[]string{"--timeout-rule", "3s", faulty}, "--timeout-rule"},
 		{[]string{"--timeout-rule", "-10s", faulty}, "--timeout-rule"},
 		{[]string{"--jobs", "0", faulty}, "--jobs"},
 		{[]string{"--many", "0", faulty}, "--many"},

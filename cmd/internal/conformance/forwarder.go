@@ -134,7 +134,7 @@ type usage struct {
 func (f *forwarder) usage() usage {
 	var u usage
 	for _, p := range f.processes() {
-		u.descriptors += p.descriptors()
+		u.descriptors += len(p.descriptors())
 		u.memory += p.memory()
 		u.cpu += p.cpu
 		u.processes++

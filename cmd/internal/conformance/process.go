@@ -89,27 +89,21 @@ func tagged(pid int, tag string) bool {
 	return err == nil && bytes.Contains(env, []byte(tag+"\x00"))
 }
 
-// descriptors counts the open descriptors of a process.
-func (p process) descriptors() int {
+// descriptors lists the open descriptors of the process.
+func (p process) descriptors() []int {
 	dir, err := os.Open(fmt.Sprintf("/proc/%d/fd", p.pid))
 	if err != nil {
-		return 0
+		return nil
 	}
 	defer dir.Close()
 	names, _ := dir.Readdirnames(-1)
-	return len(names)
-}
-
-// highestDescriptor returns the largest number that the process has open, -1 if it is gone.
-func (p process) highestDescriptor() int {
-	names, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.pid))
-	highest := -1
+	var open []int
 	for _, name := range names {
-		if n, err := strconv.Atoi(name.Name()); err == nil {
-			highest = max(highest, n)
+		if n, err := strconv.Atoi(name); err == nil {
+			open = append(open, n)
 		}
 	}
-	return highest
+	return open
 }
 
 // memory returns the resident memory of a process. A page that several processes share counts in parts, else a forwarder that

@@ -33,6 +33,9 @@ type Options struct {
 	Seed uint64 // all bytes and random choices follow from it
 }
 
+// ShortestRule is the shortest timeout that the cases can tell from what should happen at once.
+const ShortestRule = promptly + time.Second
+
 // defaultRule is how long a case waits that is about waiting, if the forwarder has no timeout to measure it by.
 const defaultRule = 10 * time.Second
 
