@@ -182,13 +182,24 @@ func TestFaultsReachTheirVictim(t *testing.T) {
 	if status, body := call(t, server, "POST", "/api/faults", `{"pid":"`+victimPID+`","mode":"panic"}`); status != 202 {
 		t.Fatalf("panic: status %d, body %q", status, body)
 	}
-	if reason := <-stage.failed; reason == "" {
+	if reason := within(t, stage.failed); reason == "" {
 		t.Error("the victim was told no reason")
 	}
 	if status, body := call(t, server, "POST", "/api/faults", `{"pid":"`+victimPID+`","mode":"stop"}`); status != 202 {
 		t.Fatalf("stop: status %d, body %q", status, body)
 	}
-	<-stage.stopped
+	within(t, stage.stopped)
+}
+
+// within waits for what must come soon.
+func within[T any](t *testing.T, events <-chan T) (event T) {
+	t.Helper()
+	select {
+	case event = <-events:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the fault did not reach the victim")
+	}
+	return event
 }
 
 func TestFaultsAreOffByDefault(t *testing.T) {
