@@ -119,13 +119,12 @@ func (f *forwarder) signalAll(s unix.Signal) {
 	}
 }
 
-// processes lists the forwarder's living processes.
-func (f *forwarder) processes() []process { return family(f.cmd.Process.Pid, f.tag) }
+// processes lists the forwarder's living processes, as far as they can be told without looking at every process of the machine.
+func (f *forwarder) processes() []process { return family(f.cmd.Process.Pid, f.running(), "") }
 
 // usage is what the forwarder's processes hold together.
 type usage struct {
 	descriptors int
-	memory      int64
 	cpu         time.Duration
 	processes   int
 }
@@ -135,18 +134,26 @@ func (f *forwarder) usage() usage {
 	var u usage
 	for _, p := range f.processes() {
 		u.descriptors += len(p.descriptors())
-		u.memory += p.memory()
 		u.cpu += p.cpu
 		u.processes++
 	}
 	return u
 }
 
+// memory reads how much memory the forwarder's processes have resident together. It is not part of usage because the kernel has to
+// walk through all of it.
+func (f *forwarder) memory() (n int64) {
+	for _, p := range f.processes() {
+		n += p.memory()
+	}
+	return n
+}
+
 // stop kills all processes of the forwarder and returns when none is left. It may be called at any time and more than once.
 func (f *forwarder) stop() {
 	f.once.Do(func() {
 		for range 300 {
-			left := f.processes()
+			left := family(f.cmd.Process.Pid, f.running(), f.tag)
 			for _, p := range left {
 				p.kill()
 			}

@@ -265,7 +265,7 @@ func memoryBounded(t *Trial, serverRefuses bool) error {
 	if err := server.expect(t.stream(0), 0, 1000); err != nil {
 		return err
 	}
-	before := f.usage()
+	before := f.memory()
 	var fills []func() error
 	for i := range 2 {
 		sender, refuser, err := t.hungPair(f, d, serverRefuses)
@@ -280,7 +280,7 @@ func memoryBounded(t *Trial, serverRefuses bool) error {
 	if err := t.together(fills...); err != nil {
 		return err
 	}
-	grown := f.usage().memory - before.memory
+	grown := f.memory() - before
 	t.note("%s more memory with 2 blocked connections", size(max(grown, 0)))
 	if grown > heldMemory {
 		return wrong(fmt.Sprintf("at most %s more memory", size(heldMemory)), "%s", size(grown))

@@ -83,6 +83,7 @@ func idleMany(t *Trial) error {
 	if err != nil {
 		return err
 	}
+	empty := f.memory()
 	total := t.opts.Many
 	var most int64
 	for round := 0; ; round++ {
@@ -95,7 +96,7 @@ func idleMany(t *Trial) error {
 		if err != nil {
 			return err
 		}
-		held := f.usage()
+		held, memory := f.usage(), f.memory()
 		t.step("using %d connections once more, round %d", total, round+1)
 		err = t.times(total, 50, func(i int) error { return clients[i].roundTrip(t.stream(i), 8, 8) })
 		if err != nil {
@@ -109,10 +110,10 @@ func idleMany(t *Trial) error {
 			return err
 		}
 		if round == 0 {
-			t.note("%.1f kB and %.1f descriptors for each of %d connections", float64(held.memory-before.memory)/1024/float64(total),
+			t.note("%.1f kB and %.1f descriptors for each of %d connections", float64(memory-empty)/1024/float64(total),
 				float64(held.descriptors-before.descriptors)/float64(total), total)
 		}
-		enough, err := stable(round, &most, held.memory)
+		enough, err := stable(round, &most, memory)
 		if enough || err != nil {
 			return err
 		}
@@ -244,7 +245,7 @@ func churn(t *Trial) error {
 		if err := t.expectDescriptors(f, before, spareDescriptors); err != nil {
 			return err
 		}
-		enough, err := stable(n, &most, f.usage().memory)
+		enough, err := stable(n, &most, f.memory())
 		if enough || err != nil {
 			return err
 		}

@@ -331,15 +331,26 @@ func outOfDescriptors(t *Trial) error {
 		}
 	}
 	clients = clients[:live/2]
-	client, err := t.dial(f)
-	if err != nil {
-		return err
+	// The forwarder may not have noticed yet that they have left; until then it may turn others away.
+	for limit := time.Now().Add(promptly); ; {
+		client, err := t.dial(f)
+		if err == nil {
+			client.soon(promptly)
+			err = client.roundTrip(t.stream(100), 0, 8)
+		}
+		if err == nil {
+			return use()
+		}
+		if time.Now().After(limit) {
+			return err
+		}
+		if err := t.pause(50 * time.Millisecond); err != nil {
+			return err
+		}
+		if err := use(); err != nil {
+			return err
+		}
 	}
-	client.soon(2 * promptly)
-	if err := client.roundTrip(t.stream(100), 0, 8); err != nil {
-		return err
-	}
-	return use()
 }
 
 // limitDescriptors lets a process open only so many descriptors more.

@@ -61,11 +61,16 @@ func readProcesses() []process {
 	return all
 }
 
-// family returns the living processes that belong to the forwarder with this pid: its group, its descendants, and whatever
-// carries its tag in the environment (a daemon that has left both).
-func family(pid int, tag string) []process {
+// family returns the living processes that belong to the forwarder with this pid: its group and its descendants, and with a tag
+// also whatever carries that in its environment (a daemon that has left both).
+func family(pid int, running bool, tag string) []process {
 	all := readProcesses()
-	member := map[int]bool{pid: true}
+	// Once the first process has ended and was waited for, its number may pass to a stranger; that of its group does not, as long as
+	// there is somebody in the group.
+	member := map[int]bool{}
+	if running {
+		member[pid] = true
+	}
 	for grown := true; grown; {
 		grown = false
 		for _, p := range all {
@@ -76,7 +81,7 @@ func family(pid int, tag string) []process {
 	}
 	var found []process
 	for _, p := range all {
-		if !p.zombie && (member[p.pid] || tagged(p.pid, tag)) {
+		if !p.zombie && (member[p.pid] || tag != "" && tagged(p.pid, tag)) {
 			found = append(found, p)
 		}
 	}

@@ -44,7 +44,7 @@ func (t *Trial) expectDescriptors(f *forwarder, before usage, spare int) error {
 			return wrong(fmt.Sprintf("%d descriptors as before the connections, or up to %d more, within %v", before.descriptors, spare, promptly),
 				"%d", now.descriptors)
 		}
-		if err := t.pause(20 * time.Millisecond); err != nil {
+		if err := t.pause(40 * time.Millisecond); err != nil {
 			return err
 		}
 	}
