@@ -36,6 +36,8 @@ func startDemo(t *testing.T, stderr io.Writer, flags ...string) running {
 	if err := r.Start(); err != nil {
 		t.Fatal(err)
 	}
+	impatience := time.AfterFunc(10*time.Second, func() { _ = r.Process.Kill() }) // ends the loop below
+	defer impatience.Stop()
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() {
 		if strings.Contains(lines.Text(), "curl http://"+r.addr+"/~rtm/ok") {
