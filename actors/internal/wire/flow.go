@@ -135,9 +135,14 @@ func (f *Flow) fillPipe(src *Socket) Filled {
 		if errno == syscall.EAGAIN {
 			return FillDry
 		}
-		// An end of stream is what splice also says of urgent data, and an error must be kept; so ask a read.
+		// An end of stream is what splice also says of urgent data; so ask a read. But an error is told once, and this splice was told it.
 		f.bulk = false
-		return f.fillBuffer(src)
+		did := f.fillBuffer(src)
+		if did == FillEnd && errno != 0 {
+			src.failed = errno
+			return FillFailed
+		}
+		return did
 	}
 	p.left = n
 	f.pipe = p
