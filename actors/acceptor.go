@@ -77,6 +77,10 @@ func (a *Acceptor) accept(ctx actor.Context) {
 			a.pause("the limit of sessions is reached")
 			return
 		}
+		if h.starving.Load() > 0 {
+			a.wait(syscall.EMFILE)
+			return
+		}
 		h.fault(PointBeforeAccept, ctx.Self())
 		fd, from, errno := h.listening.Accept()
 		switch verdictOnAccept(errno) {
@@ -89,9 +93,11 @@ func (a *Acceptor) accept(ctx actor.Context) {
 			a.resume()
 			return
 		case acceptWait:
-			a.pause(errno.Error())
-			h.lanes[0].loop.Arm(&h.retry, acceptRetry, runner(func() { h.send(h.acceptor, messages.Readable{}) }))
+			a.wait(errno)
 			return
+		}
+		if h.paused {
+			break // one at a time, so that each finds out whether there is a second descriptor for it
 		}
 	}
 	ctx.Send(ctx.Self(), messages.Readable{})
@@ -129,6 +135,13 @@ func (a *Acceptor) pause(reason string) {
 		h.paused = true
 		h.publish(messages.AcceptPaused{Reason: reason})
 	}
+}
+
+// wait is a pause in which no session need end: the system may have something to give at any time.
+func (a *Acceptor) wait(errno syscall.Errno) {
+	h := a.hub
+	a.pause(errno.Error())
+	h.lanes[0].loop.Arm(&h.retry, acceptRetry, runner(func() { h.send(h.acceptor, messages.Readable{}) }))
 }
 
 // resume is for when the backlog is empty again, not for each single client that gets in: at the limit they do so one by one.

@@ -29,6 +29,7 @@ type dialing struct {
 	addrs    []netip.Addr // still to try, best first
 	tries    []*try
 	err      error // why the best of the failed attempts failed
+	starving bool  // counted in hub.starving
 }
 
 // try is an attempt to connect to one address.
@@ -45,11 +46,25 @@ func (t *try) Ready(e wire.Event) {
 	t.conn.lane.hub.send(t.conn.pid, messages.Review{})
 }
 
-func (d *dialing) abandon() {
+func (d *dialing) abandon(h *hub) {
+	d.starve(h, false)
 	for _, t := range d.tries {
 		t.socket.Close()
 	}
 	d.tries = nil
+}
+
+// starve notes whether the session waits for a descriptor, so that the acceptor does not take it away.
+func (d *dialing) starve(h *hub, yes bool) {
+	if d.starving == yes {
+		return
+	}
+	d.starving = yes
+	if yes {
+		h.starving.Add(1)
+	} else {
+		h.starving.Add(-1)
+	}
 }
 
 // connect watches the client and begins to connect to the destination, or goes on with it.
@@ -98,7 +113,8 @@ func (s *Session) tryNext(ctx actor.Context) {
 	for len(d.addrs) > 0 {
 		t := &try{conn: c, to: netip.AddrPortFrom(d.addrs[0], s.lane.hub.cfg.Port)}
 		err := t.socket.Dial(s.lane.loop, t.to, t)
-		if isShortage(err) {
+		d.starve(s.lane.hub, isShortage(err))
+		if d.starving {
 			d.failed(t.to, err)
 			s.wait(ctx, shortage)
 			return
@@ -189,7 +205,7 @@ func (s *Session) connected(ctx actor.Context, t *try) {
 	t.socket.Move(&c.socket[server], (*serverSide)(c))
 	c.peer[server] = t.to
 	c.early[server] = t.told
-	c.dialing.abandon()
+	c.dialing.abandon(s.lane.hub)
 	c.dialing = nil
 	c.become(relaying)
 	now := s.lane.loop.Now()

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -77,7 +76,6 @@ type connection struct {
 	moved   [sides]atomic.Int64 // by direction: Loop.Now when bytes last moved
 	stirred bool
 	timer   wire.Timer
-	timeout time.Duration // what the timer is armed for; 0 = not armed
 
 	next, prev *connection // in lane.first
 }
@@ -114,7 +112,7 @@ func (c *connection) release() {
 		c.crew[r].disarm(c.lane.loop)
 	}
 	if c.dialing != nil {
-		c.dialing.abandon()
+		c.dialing.abandon(c.lane.hub)
 		c.dialing = nil
 	}
 	if c.fd >= 0 { // the session died before it could watch its client

@@ -29,7 +29,10 @@ type hub struct {
 	live   atomic.Int64 // sessions from the listener's spawn to its Terminated
 	paused bool         // the acceptor leaves clients in the backlog; lane 0's goroutine
 	served uint64       // sessions spawned so far; lane 0's goroutine
-	retry  wire.Timer   // the acceptor's
+	// starving is how many sessions found no descriptor for the destination's side. Until they have one nobody is let in: each client
+	// takes a descriptor at once and asks for its second later, so many of them could hold all there are and none get anywhere.
+	starving atomic.Int64
+	retry    wire.Timer // the acceptor's
 
 	acceptorBox   *mailbox
 	acceptorLives uint32 // incarnations so far
