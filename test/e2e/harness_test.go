@@ -5,7 +5,6 @@
 package e2e
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -16,6 +15,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -179,12 +179,16 @@ func (p *proxy) exitCode(within time.Duration) int {
 	}
 }
 
-// freePort is a port that nobody listens on. It lies below the range that the system takes the ports of outgoing connections
-// from: one of a thousand clients might sit on it otherwise, or connect to itself.
+// lastPort is the port that freePort gave last.
+var lastPort atomic.Int32
+
+// freePort is a port that nobody listens on, and that no other test is given. It lies below the range that the system takes the
+// ports of outgoing connections from: one of a thousand clients might sit on it otherwise, or connect to itself.
 func freePort(t *testing.T) string {
 	t.Helper()
+	lastPort.CompareAndSwap(0, 10000+rand.Int32N(15000))
 	for range 1000 {
-		port := strconv.Itoa(10000 + rand.IntN(20000))
+		port := strconv.Itoa(int(lastPort.Add(1)))
 		l, err := net.Listen("tcp", ":"+port)
 		if err == nil {
 			_ = l.Close()
@@ -223,16 +227,6 @@ func around(t *testing.T, what string, got, want time.Duration) {
 	if got < want-slack || got > want+slack {
 		t.Errorf("%s after %v, want %v ± %v", what, got.Round(time.Millisecond), want, slack)
 	}
-}
-
-// isAny reports whether an error is one of several.
-func isAny(err error, of ...error) bool {
-	for _, e := range of {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
 }
 
 // lines are the lines of a text, without empty ones.

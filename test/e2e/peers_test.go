@@ -10,6 +10,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -277,5 +278,32 @@ func expectAny(t *testing.T, c *net.TCPConn, into []byte) {
 	t.Helper()
 	if n, err := io.ReadFull(c, into); err != nil {
 		t.Fatalf("read %d of %d bytes: %v", n, len(into), err)
+	}
+}
+
+// asConn makes a connection of a descriptor, which it takes.
+func asConn(t *testing.T, fd int) *net.TCPConn {
+	t.Helper()
+	file := os.NewFile(uintptr(fd), "accepted")
+	defer func() { _ = file.Close() }()
+	c, err := net.FileConn(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return adopt(t, c.(*net.TCPConn))
+}
+
+// echo serves every connection to a destination, until it is closed, by sending back what comes.
+func echo(d destination) {
+	_ = d.SetDeadline(time.Time{})
+	for {
+		c, err := d.AcceptTCP()
+		if err != nil {
+			return
+		}
+		go func() {
+			_, _ = io.Copy(c, c)
+			_ = c.Close()
+		}()
 	}
 }

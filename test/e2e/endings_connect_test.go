@@ -1,0 +1,165 @@
+//go:build linux
+
+package e2e
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Nobody listens at the destination any more: new clients are reset at once, with one line that says why; the session that was there
+// before does not notice.
+func TestRefusedConnection(t *testing.T) {
+	t.Parallel()
+	d := listen(t, "127.0.0.1:"+freePort(t))
+	p := startProxy(t, d.host())
+	before := p.connect(t, d)
+	_ = d.Close()
+
+	began := time.Now()
+	expectReset(t, p.dial(t))
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("the client was reset after %v", took)
+	}
+	p.logged(t, 1, "level=WARN", "session=2", "cause=refused", d.host())
+	exchange(t, before.client, before.server)
+	p.restsAt(t, 3)
+}
+
+// A destination that is down now and up later works later.
+func TestDestinationThatComesUpLater(t *testing.T) {
+	t.Parallel()
+	_, port, _ := net.SplitHostPort("127.0.0.1:" + freePort(t))
+	p := startProxy(t, "localhost:"+port) // by name: that the look-up was of no use must not stick
+	expectReset(t, p.dial(t))
+	d := listen(t, "127.0.0.1:"+port)
+	s := p.connect(t, d)
+	exchange(t, s.client, s.server)
+}
+
+// This name needs no name server to be wrong.
+func TestUnresolvableName(t *testing.T) {
+	t.Parallel()
+	p := startProxy(t, "no..such.name:80", "--connect-timeout", "5s")
+	for n := 1; n <= 2; n++ { // a failed look-up is asked again
+		began := time.Now()
+		expectReset(t, p.dial(t))
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the client was reset after %v", took)
+		}
+		p.logged(t, n, "level=WARN", "cause=unresolved", "no..such.name")
+	}
+	p.restsAt(t, 1)
+}
+
+// A destination that does not answer at all is given up after the default of 10 seconds.
+func TestConnectTimeoutOfTenSeconds(t *testing.T) { testConnectTimeout(t, 10*time.Second) }
+
+func TestConnectTimeoutFromFlag(t *testing.T) {
+	testConnectTimeout(t, time.Second, "--connect-timeout", "1s")
+}
+
+func testConnectTimeout(t *testing.T, limit time.Duration, flags ...string) {
+	t.Parallel()
+	p := startProxy(t, blackHole(t), flags...)
+	client := p.dial(t)
+	began := time.Now()
+	send(t, client, []byte("anybody there?")) // must not count as life
+	around(t, "RST at the client", sinceWhen(t, client, closed, began, limit+2*time.Second), limit)
+	p.logged(t, 1, "level=WARN", "cause=connect-timeout")
+	p.restsAt(t, 1)
+}
+
+// A client that does not wait for the answer leaves nothing behind, and nobody to be warned about.
+func TestClientLeavesWhileConnecting(t *testing.T) {
+	t.Parallel()
+	p := startProxy(t, blackHole(t))
+	client := p.dial(t)
+	p.restsAt(t, 3)
+	reset(client)
+	p.restsAt(t, 1)
+	for _, line := range p.logged(t, 1, "session closed", "cause=client-reset") {
+		if !strings.Contains(line, "level=DEBUG") {
+			t.Errorf("the log makes too much of it: %s", line)
+		}
+	}
+}
+
+// What a client says before the destination has answered is delivered when it has, and so is the client's FIN.
+func TestBytesBeforeTheDestinationAnswers(t *testing.T) {
+	t.Parallel()
+	fd, addr := deafListener(t, anyLoopbackPort)
+	fillers := fill(t, addr)
+	p := startProxy(t, addr)
+	client := p.dial(t)
+	send(t, client, []byte("early"))
+	closeWrite(t, client)
+	p.restsAt(t, 3)
+
+	for range fillers { // now there is room; the system connects when it tries again, a second later or two
+		if accepted, _, err := unix.Accept(fd); err == nil {
+			_ = unix.Close(accepted)
+		}
+	}
+	accepted, _, err := unix.Accept(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := asConn(t, accepted)
+	expect(t, server, []byte("early"))
+	expectEnd(t, server)
+	send(t, server, []byte("late"))
+	expect(t, client, []byte("late"))
+}
+
+var anyLoopbackPort = netip.MustParseAddrPort("127.0.0.1:0")
+
+// blackHole is an address where connecting gets no answer: there is a listener, and its queue is full.
+func blackHole(t *testing.T) string {
+	t.Helper()
+	_, addr := deafListener(t, anyLoopbackPort)
+	fill(t, addr)
+	return addr
+}
+
+// deafListener listens with the shortest possible queue, and does not accept.
+func deafListener(t *testing.T, on netip.AddrPort) (fd int, addr string) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: on.Addr().As4(), Port: int(on.Port())}); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 10}) // accepting must not last for ever
+	return fd, netip.AddrPortFrom(on.Addr(), uint16(sa.(*unix.SockaddrInet4).Port)).String()
+}
+
+// fill connects to a listener until its queue takes no more.
+func fill(t *testing.T, addr string) (fillers []net.Conn) {
+	t.Helper()
+	for range 10 {
+		c, err := net.DialTimeout("tcp", addr, 300*time.Millisecond)
+		if err != nil {
+			return fillers
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		fillers = append(fillers, c)
+	}
+	t.Fatal("the queue is never full")
+	return nil
+}
