@@ -88,9 +88,9 @@ func (c *child) tell(bell any) { c.conn.lane.hub.send(c.conn.pid, bell) }
 // live reports whether there is still something to do.
 func (c *child) live() bool { return c.conn.now() == relaying }
 
-// lifecycle handles what every child handles alike. pickUp is what an incarnation does first that comes after another one. It reports
-// whether the message was one of these.
-func (c *child) lifecycle(ctx actor.Context, pickUp func()) bool {
+// lifecycle handles what every child handles alike. pickUp has the child look at everything; first says that nobody has
+// been in its place before. It reports whether the message was one of these.
+func (c *child) lifecycle(ctx actor.Context, pickUp func(first bool)) bool {
 	h := c.conn.lane.hub
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
@@ -101,9 +101,9 @@ func (c *child) lifecycle(ctx actor.Context, pickUp func()) bool {
 			h.publish(messages.ActorRestarted{PID: ctx.Self().Id, Restarts: crew.lives - 1})
 		}
 		c.fault(PointStarted)
-		pickUp()
-	case messages.Revive:
-		pickUp()
+		pickUp(crew.lives == 1)
+	case messages.Revive: // the first incarnation, too, may have died in a message since it started
+		pickUp(false)
 	case *messages.Fail:
 		panic(m.Reason)
 	case *actor.Restarting:

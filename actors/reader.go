@@ -30,8 +30,8 @@ func (r *Reader) Receive(ctx actor.Context) {
 
 // pickUp looks at everything, since whatever came before the first incarnation, or got lost with the last one, is not told again. It
 // rings those whom the last one may have owed a bell: the writer, that there are bytes, and the session, that the stream has ended.
-func (r *Reader) pickUp() {
-	if r.conn.crew[r.role].lives == 1 && r.conn.early[r.side]&wire.Readable == 0 {
+func (r *Reader) pickUp(first bool) {
+	if first && r.conn.early[r.side]&wire.Readable == 0 {
 		return // nothing has been told yet; what comes will be
 	}
 	if f := &r.conn.flow[r.side]; f.Held() || f.Ended() {

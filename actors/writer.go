@@ -31,8 +31,8 @@ func (w *Writer) Receive(ctx actor.Context) {
 // pickUp looks at everything, since whatever got lost with the last incarnation is not told again. It rings those whom that one may
 // have owed a bell: the reader, that the flow is empty, and the session, that the stream has been passed on. The first incarnation
 // owes nobody anything.
-func (w *Writer) pickUp() {
-	if w.conn.crew[w.role].lives == 1 {
+func (w *Writer) pickUp(first bool) {
+	if first {
 		return
 	}
 	w.drain()
