@@ -313,6 +313,8 @@ func (w *world) check(idle bool) string {
 		return ""
 	case f.Held() && !w.blocked:
 		return "the flow holds bytes, and nobody will write them"
+	case f.Held() && w.taken == int(f.Moved()):
+		return "the flow holds bytes that nothing keeps it from writing"
 	case f.Held():
 		return "" // waits for the sink's peer
 	case w.src.Unread() > 0:
