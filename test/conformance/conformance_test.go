@@ -159,6 +159,7 @@ func TestFaults(t *testing.T) {
 		{"any-byte-counts", []string{"cut-one-way-up", "cut-one-way-down"}, []string{"idle-cut", "idle-clock"}},
 		{"writes-count", []string{"slow-server", "slow-client"}, []string{"stall-server", "idle-cut"}},
 		{"blind-clock", []string{"suspended"}, []string{"idle-cut", "one-direction"}},
+		{"urgent-ends", []string{"urgent", "urgent-bulk"}, []string{"both-ways", "server-first"}},
 		{"lazy-connect", []string{"server-first", "idle-from-start"}, []string{"echo-10x500", "round-trips"}},
 		{"fin-for-reset", []string{"reset-client-seen", "reset-server-seen"}, []string{"reset-client", "reset-server"}},
 		{"drop-on-reset", []string{"early-answer"}, []string{"reset-client", "reset-server-seen"}},

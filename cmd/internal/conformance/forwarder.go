@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -60,19 +61,28 @@ func (f *forwarder) awaitListening(ctx context.Context) error {
 	expected := fmt.Sprintf("the forwarder to listen on port %d within %v", f.listen, startLimit)
 	limit := time.After(startLimit)
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		if listening(f.listen) {
+		if f.listens() {
 			return nil
 		}
 		select {
 		case <-f.exited:
 			return wrong(expected, "%s", f.fate())
 		case <-limit:
+			if listening(f.listen) {
+				return nil // on behalf of the forwarder, it seems: one that runs in a container has its port held by somebody else
+			}
 			return wrong(expected, "a process that runs but does not listen%s", f.lastWords())
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(pause):
 		}
 	}
+}
+
+// listens reports whether one of the forwarder's processes listens on its port. Somebody else might, who was faster.
+func (f *forwarder) listens() bool {
+	inodes := listeners(f.listen)
+	return len(inodes) > 0 && slices.ContainsFunc(f.processes(), func(p process) bool { return p.holds(inodes) })
 }
 
 // running reports whether the process that was started is still there.

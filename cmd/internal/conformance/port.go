@@ -86,14 +86,17 @@ func ephemeral() int {
 
 // listening reports whether somebody listens on the port. It looks into the kernel's tables instead of connecting, because a
 // connection would reach the destination and be mistaken for a client.
-func listening(port int) bool {
-	return listed("/proc/net/tcp", port) || listed("/proc/net/tcp6", port)
+func listening(port int) bool { return len(listeners(port)) > 0 }
+
+// listeners returns the inode numbers of the sockets that listen on the port.
+func listeners(port int) []string {
+	return append(listed("/proc/net/tcp", port), listed("/proc/net/tcp6", port)...)
 }
 
-func listed(table string, port int) bool {
+func listed(table string, port int) (inodes []string) {
 	file, err := os.Open(table)
 	if err != nil {
-		return false
+		return nil
 	}
 	defer file.Close()
 	const stateListen = "0A"
@@ -103,12 +106,12 @@ func listed(table string, port int) bool {
 	for lines.Scan() {
 		fields := strings.Fields(lines.Text())
 		// The kernel lists listening sockets first; what follows may be thousands of connections.
-		if len(fields) < 4 || fields[3] != stateListen {
-			return false
+		if len(fields) < 10 || fields[3] != stateListen {
+			break
 		}
 		if strings.HasSuffix(fields[1], suffix) {
-			return true
+			inodes = append(inodes, fields[9])
 		}
 	}
-	return false
+	return inodes
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -109,6 +110,17 @@ func (p process) descriptors() []int {
 		}
 	}
 	return open
+}
+
+// holds reports whether the process has one of these sockets open.
+func (p process) holds(inodes []string) bool {
+	for _, n := range p.descriptors() {
+		link, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", p.pid, n))
+		if inode, ok := strings.CutPrefix(link, "socket:["); ok && slices.Contains(inodes, strings.TrimSuffix(inode, "]")) {
+			return true
+		}
+	}
+	return false
 }
 
 // memory returns the resident memory of a process. A page that several processes share counts in parts, else a forwarder that

@@ -26,6 +26,7 @@ var faults = []fault{
 	{"any-byte-counts", "takes a byte in one direction for progress in both", anyByteCounts},
 	{"writes-count", "takes only its own writes for progress, not what the peer takes from the buffers", writesCount},
 	{"blind-clock", "looks at the clock before it looks at the sockets", blindClock},
+	{"urgent-ends", "takes the urgent mark for the end of the stream", urgentEnds},
 	{"lazy-connect", "connects to the destination when the client has spoken", lazyConnect},
 	{"fin-for-reset", "passes on a reset as the end of the stream", finForReset},
 	{"drop-on-reset", "throws away what it holds when a side is gone", dropOnReset},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -69,6 +70,17 @@ func holdBack(p *proxy) {
 			time.Sleep(200 * time.Millisecond)
 		}
 		return d.write(b)
+	}
+}
+
+// urgentEnds is what happens to whoever passes on with splice(2): at the urgent mark it returns 0, as it does at the end.
+func urgentEnds(p *proxy) {
+	p.read = func(d *direction, b []byte) (int, error) {
+		awaitReadable(d.from)
+		if mark, err := ioctl(d.from, unix.SIOCATMARK); err == nil && mark == 1 {
+			return 0, io.EOF
+		}
+		return d.from.Read(b)
 	}
 }
 

@@ -10,8 +10,10 @@ import (
 // twice holds, for the cases that both HAProxy and nginx fail, why the case is right nevertheless. A case that is not in here and
 // that both fail shows in the page as a question, to be answered before anybody relies on the case.
 var twice = map[string]string{
-	"slow-server": slow,
-	"slow-client": slow,
+	"slow-server": "Both look at when their socket last took bytes. Behind a send buffer of some megabytes, a reader of 8 KiB a second frees " +
+		"the third of it that makes the socket writable only after minutes, so they take a peer for dead that has read every quarter of a second. " +
+		"The kernel knows better (SIOCOUTQ, tcpi_bytes_acked), and the rule is for peers that hang.",
+	"slow-client": "As slow-server.",
 	"cut-one-way-up": "Their timeouts are for silence of the connection as a whole: a byte in either direction sets the clock back. " +
 		"The rule that is tested here names a side, and the side that hangs does not hang less because the other one is alive. " +
 		"Without such a rule (`--timeout-rule none`) the case does not apply.",
@@ -22,10 +24,6 @@ var twice = map[string]string{
 		"the client has not read. The bytes had been acknowledged by the forwarder, and nothing prevents their delivery: the correct forwarder " +
 		"in test/conformance/faulty does it in a few lines.",
 }
-
-const slow = "Both look at when their socket last took bytes. Behind a send buffer of some megabytes, a reader of 8 KiB a second frees the third " +
-	"of it that makes the socket writable only after minutes, so they take a peer for dead that has read every quarter of a second. " +
-	"The kernel knows better (SIOCOUTQ, tcpi_bytes_acked), and the rule is for peers that hang."
 
 // write writes the page.
 func write(out io.Writer, outcomes []outcome, command string) {
