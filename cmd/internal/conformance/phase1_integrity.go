@@ -68,7 +68,7 @@ func integrity() []Case {
 			Sends:   "40 different streams at once",
 			Expects: "every stream whole and on its own connection, then its end",
 			Why:     "a buffer that is used again too early mixes the bytes of two clients",
-			Limit:   30 * time.Second, run: func(t *Trial) error { return bothWays(t, 20, 1<<20) },
+			Limit:   20 * time.Second, run: func(t *Trial) error { return bothWays(t, 20, 1<<20) },
 		},
 		{
 			Phase: p, Name: "ragged", Title: "8 connections with pieces and pauses of all sizes",

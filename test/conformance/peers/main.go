@@ -1,6 +1,6 @@
 // Command peers runs test-proxy on several forwarders and writes a table of what they do: cases down, forwarders across.
 //
-//	go run ./test/conformance/peers [--only NAME,…] [--proxy bin/tcpproxy] [--output test/conformance/PEERS.md]
+//	go run ./test/conformance/peers [--only NAME,…] [--seed N] [--output test/conformance/PEERS.md]
 //
 // It is run from the top of the repository. A forwarder that is not installed is left out, and the table says so.
 package main
@@ -26,10 +26,10 @@ type peer struct {
 	flags   []string // for test-proxy
 }
 
-func peers(proxy string) []peer {
+func peers() []peer {
 	const scripts = "test/conformance/peers/"
 	return []peer{
-		{"tcpproxy", []string{"git", "describe", "--always"}, proxy, nil},
+		{"tcpproxy", []string{"git", "describe", "--always", "--dirty"}, "{bin}/tcpproxy", nil},
 		{"HAProxy", []string{"haproxy", "-v"}, scripts + "haproxy.sh {host} {port} {listen} {dir}", []string{"--drain-signal", "USR1"}},
 		{"nginx", []string{"nginx", "-v"}, scripts + "nginx.sh {host} {port} {listen} {dir}", []string{"--drain-signal", "QUIT"}},
 		{"socat", []string{"socat", "-V"},
@@ -73,7 +73,6 @@ func main() {
 func run(args []string) error {
 	flags := flag.NewFlagSet("peers", flag.ContinueOnError)
 	only := flags.String("only", "", "run only these, separated by commas")
-	proxy := flags.String("proxy", "bin/tcpproxy", "our own forwarder")
 	output := flags.String("output", "test/conformance/PEERS.md", "the file to write")
 	seed := flags.Uint64("seed", 1, "the seed for test-proxy")
 	if err := flags.Parse(args); err != nil {
@@ -84,13 +83,13 @@ func run(args []string) error {
 		return err
 	}
 	defer os.RemoveAll(bin)
-	for _, program := range []string{"./cmd/test-proxy", "./test/conformance/peers/iocopy"} {
+	for _, program := range []string{"./cmd/tcpproxy", "./cmd/test-proxy", "./test/conformance/peers/iocopy"} {
 		if text, err := exec.Command("go", "build", "-o", bin+"/", program).CombinedOutput(); err != nil {
 			return fmt.Errorf("building %s: %w\n%s", program, err, text)
 		}
 	}
 	var outcomes []outcome
-	for _, p := range peers(*proxy) {
+	for _, p := range peers() {
 		if *only != "" && !slices.Contains(strings.Split(*only, ","), p.name) {
 			continue
 		}
