@@ -118,9 +118,9 @@ func (m *member) state() string {
 	switch {
 	case m.delay() != nil:
 		return "delayed"
-	case m.box.stopping:
+	case m.box.is(stopping):
 		return "stopping"
-	case m.box.suspended.Load():
+	case m.box.is(suspended):
 		return "suspended"
 	}
 	return "running"

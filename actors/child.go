@@ -57,18 +57,19 @@ func (m *member) disarm(l *wire.Loop) {
 type child struct {
 	conn *connection
 	role role
+	side side // of its socket
 }
 
 func newChild(c *connection, r role) actor.Actor {
 	switch r {
 	case clientReader:
-		return &Reader{child{c, r}, client}
+		return &Reader{child{c, r, client}}
 	case serverReader:
-		return &Reader{child{c, r}, server}
+		return &Reader{child{c, r, server}}
 	case serverWriter:
-		return &Writer{child{c, r}, server}
+		return &Writer{child{c, r, server}}
 	default:
-		return &Writer{child{c, r}, client}
+		return &Writer{child{c, r, client}}
 	}
 }
 

@@ -60,22 +60,22 @@ type connection struct {
 	state   atomic.Uint32
 	fd      int32  // the client's descriptor, until the session's lane watches it; then -1
 	lives   uint32 // incarnations of the session so far
-	socket  [sides]wire.Socket
-	flow    [sides]wire.Flow  // by the side that the bytes come from
+	cause   messages.Cause
+	stirred bool              // bytes have moved since the session last found everything at rest
 	early   [sides]wire.Event // what the loop said before there were children to tell
+	shut    [sides]bool       // by direction: its end has been passed on
+	socket  [sides]wire.Socket
+	flow    [sides]wire.Flow // by the side that the bytes come from
 	failed  [sides]syscall.Errno
-	shut    [sides]bool // by direction: its end has been passed on
 	crew    [roles]member
 	dialing *dialing // while connecting
 	watch   vigil
 
-	cause messages.Cause
-	err   error
+	err error
 
-	opened  int64               // Loop.Now
-	moved   [sides]atomic.Int64 // by direction: Loop.Now when bytes last moved
-	stirred bool
-	timer   wire.Timer
+	opened int64               // Loop.Now
+	moved  [sides]atomic.Int64 // by direction: Loop.Now when bytes last moved
+	timer  wire.Timer
 
 	next, prev *connection // in lane.first
 }

@@ -190,24 +190,22 @@ func (t *timed) connection() *connection {
 // SetReceiveTimeout makes *actor.ReceiveTimeout arrive once, after d.
 func (t *timed) SetReceiveTimeout(d time.Duration) {
 	c := t.connection()
-	c.timeout = d
 	c.lane.loop.Arm(&c.timer, d, (*bellringer)(c))
 }
 
 // CancelReceiveTimeout makes it not arrive.
 func (t *timed) CancelReceiveTimeout() {
 	if t.conn != nil {
-		t.conn.timeout = 0
 		t.conn.lane.loop.Disarm(&t.conn.timer)
 	}
 }
 
-// ReceiveTimeout is what was set last.
+// ReceiveTimeout is what remains until it arrives, 0 if it will not.
 func (t *timed) ReceiveTimeout() time.Duration {
 	if t.conn == nil {
 		return 0
 	}
-	return t.conn.timeout
+	return t.conn.lane.loop.Remains(&t.conn.timer)
 }
 
 // bellringer is a connection's timer.

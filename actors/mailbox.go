@@ -29,13 +29,11 @@ type mailbox struct {
 	conn    *connection // of the session that the actor belongs to; for the acceptor and the listener an empty one with their lane
 	invoker actor.MessageInvoker
 
-	bells     atomic.Uint32          // one bit for each bell that has rung, and queued
-	inbox     atomic.Pointer[letter] // other messages, newest first, from any goroutine
-	system    *letter                // system messages that have been taken out of the inbox, oldest first
-	user      *letter                // user messages, the same
-	waiting   atomic.Int32           // user messages in inbox and user
-	suspended atomic.Bool
-	stopping  bool
+	state   atomic.Uint32          // one bit for each bell that has rung, and the three below
+	waiting atomic.Int32           // user messages in inbox and user
+	inbox   atomic.Pointer[letter] // other messages, newest first, from any goroutine
+	system  *letter                // system messages that have been taken out of the inbox, oldest first
+	user    *letter                // user messages, the same
 }
 
 // letter is a message that is not a bell.
@@ -45,8 +43,12 @@ type letter struct {
 	system  bool
 }
 
-// queued is set while the mailbox waits in its loop's queue.
-const queued = 1 << 31
+const (
+	queued    = 1 << 31 // the mailbox waits in its loop's queue
+	suspended = 1 << 30 // the actor has failed, and its supervisor has not answered yet
+	stopping  = 1 << 29 // the actor has been told to stop
+	rings     = stopping - 1
+)
 
 // The bells, by bit. A mailbox that is run hands out those that have rung in this order.
 var bellByBit = [...]any{
@@ -85,6 +87,9 @@ func newMailbox(conn *connection) *mailbox {
 	return m
 }
 
+// is reports whether a bit of the state is set. From any goroutine.
+func (m *mailbox) is(bit uint32) bool { return m.state.Load()&bit != 0 }
+
 // PostUserMessage may be called from any goroutine.
 func (m *mailbox) PostUserMessage(message any) {
 	if bell := bitOfBell(message); bell != 0 {
@@ -109,7 +114,7 @@ func (m *mailbox) push(l *letter) {
 }
 
 func (m *mailbox) queue(bell uint32) {
-	if m.bells.Or(bell|queued)&queued == 0 {
+	if m.state.Or(bell|queued)&queued == 0 {
 		m.conn.lane.loop.Post(&m.task)
 	}
 }
@@ -124,13 +129,13 @@ func (m *mailbox) Start() {}
 
 // UserMessageCount is how many messages wait, the bells that have rung included. From any goroutine.
 func (m *mailbox) UserMessageCount() int {
-	return bits.OnesCount32(m.bells.Load()&^queued) + int(m.waiting.Load())
+	return bits.OnesCount32(m.state.Load()&rings) + int(m.waiting.Load())
 }
 
 // Run has the actor handle what waits. What is posted meanwhile, by the actor to itself for instance, waits for the next turn.
 func (m *mailbox) Run() {
 	m.conn.lane.turn = m
-	rung := m.bells.And(^uint32(queued)) &^ queued
+	rung := m.state.And(^uint32(queued)) & rings
 	m.sort()
 	if !m.handle(rung) && (m.user != nil || m.system != nil) {
 		m.queue(0) // the actor panicked with letters left over
@@ -184,12 +189,12 @@ func (m *mailbox) handle(rung uint32) (ok bool) {
 			inHand, m.system = m.system.message, m.system.next
 			m.handleSystem(inHand)
 			m.sort() // what the actor sent itself by this comes before any user message
-		case m.suspended.Load():
+		case m.is(suspended):
 			return true
 		case rung != 0:
 			bit := bits.TrailingZeros32(rung)
 			rung &= rung - 1
-			m.bells.And(^(uint32(1) << bit))
+			m.state.And(^(uint32(1) << bit))
 			inHand = bellByBit[bit]
 			m.invoker.InvokeUserMessage(inHand)
 		case m.user != nil && letters > 0:
@@ -209,15 +214,15 @@ func (m *mailbox) handle(rung uint32) (ok bool) {
 func (m *mailbox) handleSystem(message any) {
 	switch message.(type) {
 	case *actor.SuspendMailbox:
-		m.suspended.Store(true)
+		m.state.Or(suspended)
 		return
 	case *actor.ResumeMailbox:
-		m.suspended.Store(false)
+		m.state.And(^uint32(suspended))
 		return
 	case *actor.Stop:
-		m.stopping = true
+		m.state.Or(stopping)
 	case *actor.Restart:
-		if m.stopping {
+		if m.is(stopping) {
 			return
 		}
 	}

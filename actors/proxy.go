@@ -63,7 +63,7 @@ func (h *hub) open() error {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	h.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return log }))
+	h.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quietly(log) }))
 	condense(h.system.ProcessRegistry)
 	h.resolver.init(h)
 	for range h.cfg.Loops {

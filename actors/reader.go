@@ -11,10 +11,7 @@ import (
 
 // Reader moves bytes from one side's socket into the flow to the other side. It reads once per message: with Readable after an
 // edge, with Drained after it found the flow full. Supervised by its session.
-type Reader struct {
-	child
-	side side
-}
+type Reader struct{ child }
 
 // Receive runs on the lane's goroutine.
 func (r *Reader) Receive(ctx actor.Context) {

@@ -11,10 +11,7 @@ import (
 
 // Writer moves bytes from the flow into one side's socket, and passes on the end of the stream. It writes when the flow was filled
 // and when its socket has space again. Supervised by its session.
-type Writer struct {
-	child
-	side side
-}
+type Writer struct{ child }
 
 // Receive runs on the lane's goroutine.
 func (w *Writer) Receive(ctx actor.Context) {

@@ -14,6 +14,7 @@ import (
 	"tcpproxy/cmd/internal/admin"
 	"tcpproxy/cmd/internal/demo"
 	"tcpproxy/cmd/internal/logging"
+	"tcpproxy/cmd/internal/memory"
 )
 
 // run is the program: it returns when the proxy has ended. nil means that it ended because it was told to.
@@ -49,7 +50,10 @@ func serve(plan plan, signals <-chan os.Signal, stdout io.Writer, log *slog.Logg
 		config.Host, config.Port = server.Addr().Addr().String(), server.Addr().Port()
 	}
 
-	onEvent := logging.Subscriber(log)
+	keeper := memory.Keep()
+	defer keeper.Stop()
+	toLog := logging.Subscriber(log)
+	onEvent := func(event any) { toLog(event); keeper.Observe(event) }
 	var api *admin.Server
 	if plan.Admin != "" {
 		var err error
@@ -57,8 +61,8 @@ func serve(plan plan, signals <-chan os.Signal, stdout io.Writer, log *slog.Logg
 			return fmt.Errorf("--admin: %w", err)
 		}
 		defer api.Close()
-		toLog := onEvent
-		onEvent = func(event any) { toLog(event); api.Observe(event) }
+		observed := onEvent
+		onEvent = func(event any) { observed(event); api.Observe(event) }
 	}
 
 	proxy, err := actors.Start(config, onEvent)

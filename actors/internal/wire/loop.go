@@ -77,7 +77,8 @@ func NewLoop(maxPipes int) (*Loop, error) {
 // owners' to close, before.
 func (l *Loop) Run() {
 	defer l.release()
-	yielded := int64(0)
+	l.now = int64(time.Since(l.start))
+	yielded := l.now
 	for !l.closing.Load() {
 		l.runPosted()
 		l.wait()
