@@ -19,10 +19,10 @@ func TestRefusedConnection(t *testing.T) {
 	d := listen(t, "127.0.0.1:"+freePort(t))
 	p := startProxy(t, d.host())
 	before := p.connect(t, d)
-	_ = d.Close()
+	d.stop()
 
 	began := time.Now()
-	expectReset(t, p.dial(t))
+	p.expectTurnedAway(t)
 	if took := time.Since(began); took > time.Second {
 		t.Errorf("the client was reset after %v", took)
 	}
@@ -36,7 +36,7 @@ func TestDestinationThatComesUpLater(t *testing.T) {
 	t.Parallel()
 	_, port, _ := net.SplitHostPort("127.0.0.1:" + freePort(t))
 	p := startProxy(t, "localhost:"+port) // by name: that the look-up was of no use must not stick
-	expectReset(t, p.dial(t))
+	p.expectTurnedAway(t)
 	d := listen(t, "127.0.0.1:"+port)
 	s := p.connect(t, d)
 	exchange(t, s.client, s.server)
@@ -48,7 +48,7 @@ func TestUnresolvableName(t *testing.T) {
 	p := startProxy(t, "no..such.name:80", "--connect-timeout", "5s")
 	for n := 1; n <= 2; n++ { // a failed look-up is asked again
 		began := time.Now()
-		expectReset(t, p.dial(t))
+		p.expectTurnedAway(t)
 		if took := time.Since(began); took > time.Second {
 			t.Errorf("the client was reset after %v", took)
 		}
@@ -70,7 +70,7 @@ func testConnectTimeout(t *testing.T, limit time.Duration, flags ...string) {
 	client := p.dial(t)
 	began := time.Now()
 	send(t, client, []byte("anybody there?")) // must not count as life
-	around(t, "RST at the client", sinceWhen(t, client, closed, began, limit+2*time.Second), limit)
+	around(t, "RST at the client", whenIn(t, client, closed, limit+2*time.Second).Sub(began), limit)
 	p.logged(t, 1, "level=WARN", "cause=connect-timeout")
 	p.restsAt(t, 1)
 }

@@ -14,9 +14,9 @@ func TestHungSideEndsSessionAfterTenSeconds(t *testing.T) {
 	t.Parallel()
 	data := noise(64 << 20)
 	eitherWay(t, freshSmall(), func(t *testing.T, p *proxy, near, far *net.TCPConn) {
-		_, stalled := flood(t, near, data)
-		around(t, "RST at the side that sends", sinceWhen(t, near, closed, stalled, 12*time.Second), 10*time.Second)
-		around(t, "RST at the side that does not read", sinceWhen(t, far, closed, stalled, 12*time.Second), 10*time.Second)
+		_, stalled := flood(t, near, far, data)
+		stalled.endedAfter(t, 10*time.Second, "RST at the side that sends", whenIn(t, near, closed, 12*time.Second))
+		stalled.endedAfter(t, 10*time.Second, "RST at the side that does not read", whenIn(t, far, closed, 12*time.Second))
 		p.restsAt(t, 1)
 		p.logged(t, 1, "level=WARN", "cause=hung")
 	})
@@ -27,7 +27,7 @@ func TestHungSideEndsSessionWhileOtherDirectionFlows(t *testing.T) {
 	t.Parallel()
 	data := noise(64 << 20)
 	eitherWay(t, freshSmall(), func(t *testing.T, _ *proxy, near, far *net.TCPConn) {
-		_, stalled := flood(t, near, data)
+		_, stalled := flood(t, near, far, data)
 		over := make(chan struct{})
 		go func() {
 			defer close(over)
@@ -42,8 +42,8 @@ func TestHungSideEndsSessionWhileOtherDirectionFlows(t *testing.T) {
 				time.Sleep(100 * time.Millisecond) // the pace of the other direction
 			}
 		}()
-		around(t, "RST at the side that sends", sinceWhen(t, near, closed, stalled, 12*time.Second), 10*time.Second)
-		around(t, "RST at the side that does not read", sinceWhen(t, far, closed, stalled, 12*time.Second), 10*time.Second)
+		stalled.endedAfter(t, 10*time.Second, "RST at the side that sends", whenIn(t, near, closed, 12*time.Second))
+		stalled.endedAfter(t, 10*time.Second, "RST at the side that does not read", whenIn(t, far, closed, 12*time.Second))
 		<-over
 	})
 }
@@ -52,7 +52,7 @@ func TestHangTimeoutZeroIsNever(t *testing.T) {
 	t.Parallel()
 	data := noise(64 << 20)
 	eitherWay(t, freshSmall("--hang-timeout", "0", "--idle-timeout", "0"), func(t *testing.T, _ *proxy, near, far *net.TCPConn) {
-		taken, _ := flood(t, near, data)
+		taken, _ := flood(t, near, far, data)
 		steadily(t, 3*time.Second, "the stalled session lives", func() bool { return state(near) == established && state(far) == established })
 		expect(t, far, data[:taken])
 	})
@@ -62,9 +62,9 @@ func TestHangTimeoutZeroIsNever(t *testing.T) {
 func TestStallAndResumeLosesNothing(t *testing.T) {
 	t.Parallel()
 	data := noise(24 << 20)
-	eitherWay(t, freshSmall("--hang-timeout", "3s", "--idle-timeout", "3s"), func(t *testing.T, _ *proxy, near, far *net.TCPConn) {
-		taken, stalled := flood(t, near, data)
-		steadily(t, time.Until(stalled.Add(2*time.Second)), "the stalled session lives", func() bool { return state(near) == established })
+	eitherWay(t, freshSmall("--hang-timeout", "4s", "--idle-timeout", "4s"), func(t *testing.T, _ *proxy, near, far *net.TCPConn) {
+		taken, stalled := flood(t, near, far, data)
+		steadily(t, time.Until(stalled.farLast.Add(2*time.Second)), "the stalled session lives", func() bool { return state(near) == established })
 		go func() {
 			_, _ = near.Write(data[taken:])
 			_ = near.CloseWrite()
@@ -80,8 +80,8 @@ func TestSteadySlowReaderIsNotCut(t *testing.T) {
 	t.Parallel()
 	data := noise(64 << 20)
 	const pause, sip, sips = 300 * time.Millisecond, smallBuffer, 20
-	eitherWay(t, freshSmall("--hang-timeout", "1500ms", "--idle-timeout", "1500ms"), func(t *testing.T, _ *proxy, near, far *net.TCPConn) {
-		taken, _ := flood(t, near, data)
+	eitherWay(t, freshSmall("--hang-timeout", "2s", "--idle-timeout", "2s"), func(t *testing.T, _ *proxy, near, far *net.TCPConn) {
+		taken, _ := flood(t, near, far, data)
 		if held := taken - smallBuffer*2; held < 2*sip*sips {
 			t.Fatalf("only %d bytes are buffered on the way: too few for this test", held)
 		}

@@ -14,8 +14,8 @@ func TestIdleSessionEndsAfterTenSeconds(t *testing.T) {
 	s := newSession(t)
 	exchange(t, s.client, s.server)
 	quiet := time.Now()
-	around(t, "FIN at the client", sinceWhen(t, s.client, finSeen, quiet, 12*time.Second), 10*time.Second)
-	around(t, "FIN at the server", sinceWhen(t, s.server, finSeen, quiet, 12*time.Second), 10*time.Second)
+	around(t, "FIN at the client", whenIn(t, s.client, finSeen, 12*time.Second).Sub(quiet), 10*time.Second)
+	around(t, "FIN at the server", whenIn(t, s.server, finSeen, 12*time.Second).Sub(quiet), 10*time.Second)
 	expectEnd(t, s.client)
 	expectEnd(t, s.server)
 	s.proxy.restsAt(t, 1)
@@ -27,7 +27,7 @@ func TestIdleFromTheBeginning(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, "--idle-timeout", "1s")
 	opened := time.Now()
-	around(t, "FIN at the client", sinceWhen(t, s.client, finSeen, opened, 3*time.Second), time.Second)
+	around(t, "FIN at the client", whenIn(t, s.client, finSeen, 3*time.Second).Sub(opened), time.Second)
 	expectEnd(t, s.client)
 	expectEnd(t, s.server)
 }
@@ -43,7 +43,7 @@ func TestIdleCountsFromTheLastByte(t *testing.T) {
 			expect(t, far, []byte("."))
 			steadily(t, 600*time.Millisecond, "the session lives between two bytes", func() bool { return state(near) == established })
 		}
-		around(t, "FIN", sinceWhen(t, far, finSeen, last, 3*time.Second), time.Second)
+		around(t, "FIN", whenIn(t, far, finSeen, 3*time.Second).Sub(last), time.Second)
 		expectEnd(t, near)
 		expectEnd(t, far)
 	})

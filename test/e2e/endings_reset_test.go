@@ -40,7 +40,7 @@ func TestResetComesAfterTheBytesInFlight(t *testing.T) {
 					send(t, near, sent)
 					delivered(t, near)
 				} else {
-					taken, _ := flood(t, near, data)
+					taken, _ := flood(t, near, far, data)
 					// What the proxy's system has not acknowledged is lost in the reset, and was never the proxy's.
 					sent = data[:taken-unsent(near)]
 				}
@@ -58,7 +58,7 @@ func TestResetWhileOtherSideHangs(t *testing.T) {
 	t.Parallel()
 	data := noise(64 << 20)
 	eitherWay(t, freshSmall("--hang-timeout", "1s"), func(t *testing.T, p *proxy, near, far *net.TCPConn) {
-		flood(t, near, data)
+		flood(t, near, far, data)
 		reset(near)
 		eventually(t, 3*time.Second, "RST at the side that does not read", func() bool { return state(far) == closed })
 		p.restsAt(t, 1)

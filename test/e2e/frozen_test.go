@@ -18,7 +18,7 @@ func TestFrozenProxyGoesOn(t *testing.T) {
 		frozen time.Duration
 		flags  []string
 	}{
-		{"short timeouts", 2500 * time.Millisecond, []string{"--idle-timeout", "1s", "--hang-timeout", "1s"}},
+		{"short timeouts", 4 * time.Second, []string{"--idle-timeout", "2s", "--hang-timeout", "2s"}},
 		{"the defaults", 12 * time.Second, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -37,9 +37,9 @@ func TestFrozenProxyGoesOn(t *testing.T) {
 func TestFrozenProxyGoesOnWithATransfer(t *testing.T) {
 	t.Parallel()
 	data := noise(32 << 20)
-	eitherWay(t, fresh("--idle-timeout", "1s", "--hang-timeout", "1s"), func(t *testing.T, p *proxy, near, far *net.TCPConn) {
-		taken, _ := flood(t, near, data)
-		freeze(p, 2500*time.Millisecond, func() {
+	eitherWay(t, fresh("--idle-timeout", "2s", "--hang-timeout", "2s"), func(t *testing.T, p *proxy, near, far *net.TCPConn) {
+		taken, _ := flood(t, near, far, data)
+		freeze(p, 4*time.Second, func() {
 			go func() {
 				_, _ = near.Write(data[taken:])
 				_ = near.CloseWrite()
@@ -55,9 +55,9 @@ func TestFrozenProxyGoesOnWithATransfer(t *testing.T) {
 func TestFrozenProxyServesWhoCameMeanwhile(t *testing.T) {
 	t.Parallel()
 	d := listen(t, "127.0.0.1:0")
-	p := startProxy(t, d.host(), "--idle-timeout", "1s", "--connect-timeout", "1s")
+	p := startProxy(t, d.host(), "--idle-timeout", "2s", "--connect-timeout", "2s")
 	var client *net.TCPConn
-	freeze(p, 2500*time.Millisecond, func() { client = p.dial(t) })
+	freeze(p, 4*time.Second, func() { client = p.dial(t) })
 	exchange(t, client, d.accept(t))
 }
 

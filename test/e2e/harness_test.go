@@ -36,9 +36,9 @@ var binary string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	// Nearly all of these tests do nothing but wait, so how many may run at once has nothing to do with the processors.
+	// Nearly all of these tests do little but wait, so many more of them may run at once than there are processors.
 	if flag.Lookup("test.parallel").Value.String() == flag.Lookup("test.parallel").DefValue {
-		_ = flag.Set("test.parallel", "100")
+		_ = flag.Set("test.parallel", "40")
 	}
 	dir, err := os.MkdirTemp("", "tcpproxy-e2e-")
 	if err == nil {
@@ -99,10 +99,15 @@ func startProxy(t *testing.T, destination string, flags ...string) *proxy {
 	})
 }
 
+// starting lets few proxies start at a time: all at once they would starve the tests that already measure time.
+var starting = make(chan struct{}, 2)
+
 // startWith runs tcpproxy with the arguments that args makes for a port, and with what prepare (may be nil) does to the command.
 // It returns when the proxy says that it listens. host is how the test will reach it.
 func startWith(t *testing.T, host string, prepare func(*exec.Cmd), args func(listen string) []string) *proxy {
 	t.Helper()
+	starting <- struct{}{}
+	defer func() { <-starting }()
 	for range 20 { // another program may take the port first
 		port := freePort(t)
 		p := spawn(t, prepare, append([]string{"--log-level", "debug"}, args(port)...)...)

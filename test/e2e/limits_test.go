@@ -16,7 +16,7 @@ func TestMaxSessions(t *testing.T) {
 	t.Parallel()
 	const limit = 3
 	d := listen(t, "127.0.0.1:0")
-	p := startProxy(t, d.host(), "--max-sessions", "3")
+	p := startProxy(t, d.host(), "--max-sessions", "3", "--idle-timeout", "1m")
 	var live []session
 	for range limit {
 		live = append(live, p.connect(t, d))
@@ -74,7 +74,7 @@ func TestOutOfDescriptors(t *testing.T) {
 	t.Parallel()
 	d := listen(t, "127.0.0.1:0")
 	// The proxy counts its descriptors when it starts, so the limit comes down behind its back.
-	p := startProxy(t, d.host(), "--max-sessions", "1000", "--connect-timeout", "30s")
+	p := startProxy(t, d.host(), "--max-sessions", "1000", "--connect-timeout", "30s", "--idle-timeout", "1m")
 	first := p.connect(t, d)
 	room := 2*10 + 1 // for 10 sessions, and half of another
 	limit := unix.Rlimit{Cur: uint64(p.descriptors() + room), Max: 20000}

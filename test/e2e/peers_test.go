@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -51,6 +52,15 @@ func (d destination) accept(t *testing.T) *net.TCPConn {
 		t.Fatal(err)
 	}
 	return adopt(t, c)
+}
+
+// stop ends the listening at once. Closing alone would not, while another test is starting a process: that one has a copy of every
+// descriptor for a moment.
+func (d destination) stop() {
+	if raw, err := d.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RDWR) })
+	}
+	_ = d.Close()
 }
 
 func (d destination) host() string { return d.Addr().String() }
@@ -190,6 +200,17 @@ func expectReset(t *testing.T, c *net.TCPConn) {
 	}
 }
 
+// expectTurnedAway connects, and is reset: so soon, perhaps, that the dialler already hears of it.
+func (p *proxy) expectTurnedAway(t *testing.T) {
+	t.Helper()
+	c, err := net.DialTimeout("tcp", p.addr, patience)
+	if err == nil {
+		expectReset(t, adopt(t, c.(*net.TCPConn)))
+	} else if !errors.Is(err, syscall.ECONNRESET) {
+		t.Fatal(err)
+	}
+}
+
 // reset ends a connection with a RST.
 func reset(c *net.TCPConn) {
 	_ = c.SetLinger(0)
@@ -219,6 +240,12 @@ func unsent(c *net.TCPConn) (n int) {
 	return n
 }
 
+// unread is how many bytes have arrived that nobody has read.
+func unread(c *net.TCPConn) (n int) {
+	onDescriptor(c, func(fd int) { n, _ = unix.IoctlGetInt(fd, unix.SIOCINQ) })
+	return n
+}
+
 func onDescriptor(c *net.TCPConn, f func(fd int)) {
 	if raw, err := c.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) { f(int(fd)) })
@@ -231,33 +258,49 @@ func delivered(t *testing.T, c *net.TCPConn) {
 	eventually(t, patience, "the proxy takes what was sent", func() bool { return unsent(c) == 0 })
 }
 
-// sinceWhen waits until a connection has reached a state, and returns how long after start that was.
-func sinceWhen(t *testing.T, c *net.TCPConn, want int, start time.Time, within time.Duration) time.Duration {
+// whenIn waits until a connection has reached a state, and returns when that was.
+func whenIn(t *testing.T, c *net.TCPConn, want int, within time.Duration) time.Time {
 	t.Helper()
 	eventually(t, within, fmt.Sprintf("the connection's state is %d", want), func() bool { return state(c) == want })
-	return time.Since(start)
+	return time.Now()
 }
 
-// flood writes until nothing is taken any more for a while. It returns what was taken and when the last of it was.
-func flood(t *testing.T, c *net.TCPConn, data []byte) (taken int, stalled time.Time) {
+// stall is what is known of the moment in which bytes ceased to move: the far end had its last one, the near end could still get rid
+// of some, which the buffers on the way took. In between the proxy saw the last progress.
+type stall struct{ farLast, nearLast time.Time }
+
+// endedAfter fails the test unless something happened so long after the stall had begun.
+func (s stall) endedAfter(t *testing.T, want time.Duration, what string, at time.Time) {
 	t.Helper()
-	defer func() { _ = c.SetDeadline(time.Now().Add(40 * time.Second)) }()
-	stalled = time.Now()
-	for taken < len(data) {
-		_ = c.SetWriteDeadline(time.Now().Add(400 * time.Millisecond))
-		n, err := c.Write(data[taken:min(len(data), taken+4096)])
-		if taken += n; n > 0 {
-			stalled = time.Now()
-		}
-		if err != nil {
-			if errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
-				return taken, stalled
-			}
+	if at.Before(s.farLast.Add(want-slack)) || at.After(s.nearLast.Add(want+slack)) {
+		t.Errorf("%s %v after the last byte arrived and %v after the last was taken, want %v ± %v", what,
+			at.Sub(s.farLast).Round(time.Millisecond), at.Sub(s.nearLast).Round(time.Millisecond), want, slack)
+	}
+}
+
+// flood writes until nothing is taken any more, since the far end does not read. It returns how much was taken.
+func flood(t *testing.T, near, far *net.TCPConn, data []byte) (taken int, s stall) {
+	t.Helper()
+	defer func() { _ = near.SetDeadline(time.Now().Add(40 * time.Second)) }()
+	s = stall{time.Now(), time.Now()}
+	arrived := 0
+	for time.Since(s.nearLast) < 400*time.Millisecond {
+		_ = near.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
+		n, err := near.Write(data[taken:min(len(data), taken+16<<10)])
+		if err != nil && !isTimeout(err) {
 			t.Fatalf("write: %v", err)
 		}
+		if taken += n; n > 0 {
+			s.nearLast = time.Now()
+		}
+		if taken == len(data) {
+			t.Fatalf("all %d bytes were taken, although nobody reads them", taken)
+		}
+		if n := unread(far); n != arrived {
+			arrived, s.farLast = n, time.Now()
+		}
 	}
-	t.Fatalf("all %d bytes were taken, although nobody reads them", len(data))
-	return taken, stalled
+	return taken, s
 }
 
 func isTimeout(err error) bool {
@@ -265,13 +308,15 @@ func isTimeout(err error) bool {
 	return errors.As(err, &e) && e.Timeout()
 }
 
-// noise is data that is unlike any other part of itself.
-func noise(n int) []byte {
-	data := make([]byte, n)
+// noise is data that is unlike any other part of itself. It is the same every time, and not to be written to.
+func noise(n int) []byte { return allNoise()[:n:n] }
+
+var allNoise = sync.OnceValue(func() []byte {
+	data := make([]byte, 64<<20)
 	random := rand.NewChaCha8([32]byte{1})
 	_, _ = random.Read(data)
 	return data
-}
+})
 
 // expectAny reads as many bytes as into holds.
 func expectAny(t *testing.T, c *net.TCPConn, into []byte) {

@@ -23,8 +23,8 @@ func TestSignalDrains(t *testing.T) {
 			p := startProxy(t, d.host())
 			one, two := p.connect(t, d), p.connect(t, d)
 			p.signal(signal)
-			refused(t, p)
 			p.logged(t, 1, "level=INFO", "msg=draining", "sessions=2")
+			refused(t, p)
 
 			exchange(t, one.client, one.server)
 			finish(t, one)
