@@ -9,7 +9,7 @@ PORT   = 80
 LISTEN = 3000
 
 .DEFAULT_GOAL := build
-.PHONY: help build run test race lint cross clean install-peers FORCE
+.PHONY: help build run test race lint cross conformance conformance-full peers havoc bench profile clean install-peers FORCE
 
 help: ## show this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,16 +17,33 @@ help: ## show this list
 build: $(patsubst cmd/%,bin/%,$(filter-out cmd/internal,$(wildcard cmd/*))) ## build every command into bin/ (the default)
 
 bin/%: FORCE
-	go build -o $@ ./cmd/$*
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $@ ./cmd/$*
 
 run: bin/tcpproxy ## try it: the demo, or make run DEST=example.org PORT=80 LISTEN=3000 [FLAGS=...]
 	$< $(FLAGS) $(if $(DEST),$(DEST) $(PORT) $(LISTEN),--demo $(LISTEN))
 
-test: install-peers ## run all tests, real clients and servers among them
+test: install-peers conformance ## run all tests, real clients and servers among them
 	go test -timeout 10m ./...
 
 race: install-peers ## run all tests under the race detector
 	go test -race -timeout 15m ./...
+
+conformance: build ## run the black-box tester on the proxy, in its short form
+	bin/test-proxy --many 500 --jobs 2 bin/tcpproxy
+
+conformance-full: build ## the same with thousands of connections and 4 GiB in one
+	mkdir -p test/out
+	bin/test-proxy --huge --many 4000 --json test/out/conformance.json --junit test/out/conformance.xml bin/tcpproxy
+
+peers: install-peers ## run the tester on other forwarders too, and write test/conformance/PEERS.md
+	go run ./test/conformance/peers
+
+havoc: ## kill actors at random under load: make havoc SEED=n
+	HAVOC_SEED=$(SEED) go test -race -count 1 -run Havoc -v ./test
+
+bench: ## measure against HAProxy, nginx and io.Copy: make bench [WORK=rtt] [ROUNDS=3]
+	go build -o bin/bench ./test/bench
+	bin/bench $(if $(WORK),--work '$(WORK)') $(if $(ROUNDS),--rounds $(ROUNDS))
 
 install-peers: # install what the tests talk to, where that may be done
 	@test/install-peers.sh

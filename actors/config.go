@@ -56,6 +56,12 @@ type Config struct {
 	// where it costs a comparison.
 	Fault func(at Point, who string)
 
+	// Chaos is how many actors a second are killed at random, among those whose PID matches the pattern ChaosTarget (as in
+	// path.Match; "" = the children of all sessions), with ChaosSeed. 0 = none.
+	Chaos       float64
+	ChaosSeed   uint64
+	ChaosTarget string
+
 	// Loops is how many readiness loops share the sessions. 0 = one for every two processors: each loop keeps one busy, and the
 	// system needs about as much again to move the packets.
 	Loops int
@@ -85,6 +91,10 @@ func (c Config) withDefaults() (Config, error) {
 	c.SessionSupervision = cmp.Or(c.SessionSupervision, "restart")
 	c.MaxRestarts = cmp.Or(c.MaxRestarts, 10)
 	c.Within = cmp.Or(c.Within, 10*time.Second)
+	c.ChaosTarget = cmp.Or(c.ChaosTarget, "listener/session-*/*")
+	if err := c.checkChaos(); err != nil {
+		return c, err
+	}
 	c.Loops = cmp.Or(c.Loops, max(1, runtime.GOMAXPROCS(0)/2))
 	if c.MaxSessions == 0 {
 		c.MaxSessions = max(1, (descriptorLimit()-reserve)/2)

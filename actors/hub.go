@@ -34,6 +34,8 @@ type hub struct {
 	starving atomic.Int64
 	retry    wire.Timer // the acceptor's
 
+	chaos         *actor.PID // nil without Config.Chaos; lane 0's goroutine
+	dice          *dice
 	acceptorBox   *mailbox
 	acceptorLives uint32 // incarnations so far
 	done          chan struct{}

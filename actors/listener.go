@@ -12,12 +12,12 @@ import (
 // Listener is the root of the tree: it owns the listening socket, and spawns a session for every client that the acceptor has let in.
 // Supervised by the guardian, which resumes it: its sessions survive whatever happens to it. On lane 0.
 type Listener struct {
-	hub              *hub
-	draining         stage
-	deadline         wire.Timer
-	failures         map[string]*ledger // of sessions that have failed, by PID
-	acceptorFailures ledger
-	acceptorPause    wire.Timer
+	hub            *hub
+	draining       stage
+	deadline       wire.Timer
+	failures       map[string]*ledger // of sessions that have failed, by PID
+	helperFailures ledger
+	helperPause    wire.Timer
 }
 
 // stage is how far the listener is on its way out.
@@ -71,6 +71,10 @@ func (l *Listener) Receive(ctx actor.Context) {
 func (l *Listener) start(ctx actor.Context) {
 	l.hub.listener = ctx.Self()
 	l.spawnAcceptor(ctx)
+	if l.hub.cfg.Chaos > 0 {
+		l.hub.dice = newDice(l.hub.cfg.ChaosSeed)
+		l.spawnChaos(ctx)
+	}
 	l.hub.fault(PointStarted, ctx.Self())
 	l.hub.publish(messages.ListenerOpened{Addr: wire.LocalAddr(l.hub.fd), Destination: l.hub.cfg.destination()})
 }
@@ -85,6 +89,28 @@ func (l *Listener) spawnAcceptor(ctx actor.Context) {
 		panic(err)
 	}
 	l.hub.acceptor = pid
+}
+
+func (l *Listener) spawnChaos(ctx actor.Context) {
+	pid, err := ctx.SpawnNamed(actor.PropsFromProducer(func() actor.Actor { return &Chaos{l.hub, l.hub.dice} },
+		actor.WithMailbox(func() actor.Mailbox { return newMailbox(&connection{lane: l.hub.lanes[0]}) })), "chaos")
+	if err != nil {
+		panic(err)
+	}
+	l.hub.chaos = pid
+}
+
+// isHelper reports whether a child is one of those that serve the listener rather than a client.
+func (l *Listener) isHelper(who *actor.PID) bool {
+	return who.Equal(l.hub.acceptor) || l.hub.chaos != nil && who.Equal(l.hub.chaos)
+}
+
+// dismiss stops the helpers: nobody is let in any more.
+func (l *Listener) dismiss(ctx actor.Context) {
+	ctx.Stop(l.hub.acceptor)
+	if l.hub.chaos != nil {
+		ctx.Stop(l.hub.chaos)
+	}
 }
 
 // admit spawns a session for each client in the lobby. A client leaves the lobby in one step with becoming a session's, so whichever
@@ -114,13 +140,17 @@ func (l *Listener) admit(ctx actor.Context) {
 	h.lobby = nil
 }
 
-// bury notes the end of a session, or replaces an acceptor that somebody stopped.
+// bury notes the end of a session, or replaces a helper that somebody stopped.
 func (l *Listener) bury(ctx actor.Context, who *actor.PID) {
 	h := l.hub
-	if who.Equal(h.acceptor) {
+	if l.isHelper(who) {
 		if l.draining == serving {
-			h.failed(who, errStopped, "acceptor", actor.RestartDirective)
-			l.spawnAcceptor(ctx)
+			h.failed(who, errStopped, "helper", actor.RestartDirective)
+			if who.Equal(h.acceptor) {
+				l.spawnAcceptor(ctx)
+			} else {
+				l.spawnChaos(ctx)
+			}
 		}
 	} else {
 		delete(l.failures, who.Id)
@@ -139,7 +169,7 @@ func (l *Listener) drain(ctx actor.Context) {
 	}
 	l.draining = draining
 	l.close()
-	ctx.Stop(l.hub.acceptor)
+	l.dismiss(ctx)
 	limit := l.hub.cfg.DrainTimeout
 	l.hub.publish(messages.ListenerDraining{Sessions: int(l.hub.live.Load()), Timeout: limit})
 	l.hub.lanes[0].loop.Arm(&l.deadline, limit, runner(func() { l.hub.send(l.hub.listener, &messages.EndAll{}) }))
@@ -152,11 +182,11 @@ func (l *Listener) endAll(ctx actor.Context) {
 	}
 	l.close()
 	if l.draining == serving {
-		ctx.Stop(l.hub.acceptor)
+		l.dismiss(ctx)
 	}
 	l.draining = ending
 	for _, child := range ctx.Children() {
-		if !child.Equal(l.hub.acceptor) {
+		if !l.isHelper(child) {
 			ctx.Send(child, &messages.End{Cause: messages.CauseShutdown})
 		}
 	}
@@ -173,7 +203,7 @@ func (l *Listener) leaveIfLast(ctx actor.Context) {
 // close closes the listening socket, and resets clients that nobody has served yet.
 func (l *Listener) close() {
 	h := l.hub
-	h.lanes[0].loop.Disarm(&l.acceptorPause)
+	h.lanes[0].loop.Disarm(&l.helperPause)
 	h.lanes[0].loop.Disarm(&l.deadline)
 	if h.fd >= 0 {
 		if h.listening.IsOpen() {
@@ -200,10 +230,10 @@ func (l *Listener) endSession(ctx actor.Context, id uint64) {
 	}
 }
 
-// restartLater restarts an acceptor that keeps failing, after a pause, so that a lasting defect does not burn the processor.
+// restartLater restarts a helper that keeps failing, after a pause, so that a lasting defect does not burn the processor.
 func (l *Listener) restartLater(s actor.Supervisor, who *actor.PID) {
-	l.hub.lanes[0].loop.Arm(&l.acceptorPause, backoffCap, runner(func() {
-		if who.Equal(l.hub.acceptor) && l.draining == serving {
+	l.hub.lanes[0].loop.Arm(&l.helperPause, backoffCap, runner(func() {
+		if l.isHelper(who) && l.draining == serving {
 			s.RestartChildren(who)
 		}
 	}))

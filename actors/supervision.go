@@ -26,19 +26,18 @@ func (g guardian) HandleFailure(_ *actor.ActorSystem, s actor.Supervisor, who *a
 	g.hub.send(who, messages.Arrived{})
 }
 
-// HandleFailure is the listener's strategy, on lane 0. The acceptor is always restarted: it holds nothing, and without it nobody is
-// let in; if it keeps failing, after a pause. A failed session is restarted over the same sockets and flows, or stopped, as
+// HandleFailure is the listener's strategy, on lane 0. Its helpers, the acceptor above all, are always restarted: they hold nothing, and
+// without the acceptor nobody is let in; if one keeps failing, after a pause. A failed session is restarted over the same sockets and flows, or stopped, as
 // Config.SessionSupervision says; one that keeps failing is stopped. No session's failure concerns another.
 func (l *Listener) HandleFailure(_ *actor.ActorSystem, s actor.Supervisor, who *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
 	h := l.hub
-	if who.Equal(h.acceptor) {
-		if !l.acceptorFailures.tolerates(h) {
-			h.failed(who, reason, "acceptor", actor.RestartDirective)
+	if l.isHelper(who) {
+		h.failed(who, reason, "helper", actor.RestartDirective)
+		if l.helperFailures.tolerates(h) {
+			s.RestartChildren(who)
+		} else {
 			l.restartLater(s, who)
-			return
 		}
-		h.failed(who, reason, "acceptor", actor.RestartDirective)
-		s.RestartChildren(who)
 		return
 	}
 	d := h.sessions

@@ -63,6 +63,13 @@ type ActorFailed struct {
 	Directive string
 }
 
+// ActorKilled: chaos is about to make an actor fail (Mode "panic") or to stop it ("stop").
+type ActorKilled struct {
+	PID  string
+	Kind string // listener, acceptor, session, or a child's role
+	Mode string
+}
+
 // ActorRestarted: an actor runs again in a new incarnation, its Restarts-th.
 type ActorRestarted struct {
 	PID      string

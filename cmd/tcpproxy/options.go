@@ -36,6 +36,9 @@ type supervisionFlags struct {
 	MaxRestarts        count    `default:"10" help:"Restarts of one reader or writer that are allowed within --within; one more, and its session is reset."`
 	Within             duration `default:"10s" help:"The time over which --max-restarts counts."`
 	SessionSupervision string   `enum:"restart,stop" default:"restart" help:"When a session fails: restart brings it back over the same sockets, stop resets it."`
+	Chaos              rate     `default:"0" placeholder:"RATE" help:"Kill so many actors a second at random, to see what that does (nothing, it is hoped). 0 = none."`
+	ChaosSeed          uint64   `default:"1" help:"The same seed and the same traffic kill the same kinds of actor in the same order."`
+	ChaosTarget        string   `default:"listener/session-*/*" placeholder:"GLOB" help:"Which actors --chaos may kill, by PID; * does not match a slash. 'listener*' is the listener itself, '*/acceptor' the acceptor, 'listener/session-*' the sessions, '*/*/*-reader' all readers. --max-restarts holds here as ever."`
 }
 
 // adminFlags open the HTTP API.
@@ -58,6 +61,9 @@ func (o *options) config() actors.Config {
 		Supervision:        o.Supervision,
 		MaxRestarts:        int(o.MaxRestarts),
 		Within:             o.Within.std(),
+		Chaos:              float64(o.Chaos),
+		ChaosSeed:          o.ChaosSeed,
+		ChaosTarget:        o.ChaosTarget,
 		SessionSupervision: o.SessionSupervision,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"regexp"
 	"strings"
 
@@ -116,6 +117,9 @@ func (p *plan) settle() (err error) {
 		return usageErrorf("--within: it takes a time of more than 0, such as 10s")
 	case p.MaxRestarts == 0:
 		return usageErrorf("--max-restarts: it takes a whole number from 1; --supervision stop allows no restart at all")
+	}
+	if _, err := path.Match(p.ChaosTarget, ""); err != nil {
+		return usageErrorf("--chaos-target: got %q, but it takes a pattern of PIDs such as listener/session-*/client-reader", p.ChaosTarget)
 	}
 	return p.settleAdmin()
 }

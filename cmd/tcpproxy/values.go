@@ -40,6 +40,20 @@ func (c *count) Decode(ctx *kong.DecodeContext) error {
 	return nil
 }
 
+// rate is a flag's number of events a second, never negative.
+type rate float64
+
+// Decode reads a decimal number. kong puts the flag's name before the error.
+func (r *rate) Decode(ctx *kong.DecodeContext) error {
+	text := value(ctx)
+	parsed, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(parsed >= 0 && parsed <= 1e6) {
+		return fmt.Errorf("got %q, but it takes a number a second from 0 to 1000000, such as 0.5 or 20", text)
+	}
+	*r = rate(parsed)
+	return nil
+}
+
 // value takes the word that follows a flag, even one that begins with a hyphen: a negative number deserves a better answer than
 // that there is no such flag. "" if no word follows.
 func value(ctx *kong.DecodeContext) string {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,11 +66,7 @@ func (b *bench) find(ctx context.Context, name string, descriptors int) (*peer, 
 	case ioCopy:
 		return b.built(ctx, name, "./test/bench/iocopy", plainArguments())
 	case wireOnly:
-		if _, err := os.Stat("test/bench/wireonly"); errors.Is(err, fs.ErrNotExist) {
-			b.note("%s is left out: test/bench/wireonly does not exist", name)
-			return nil, nil
-		}
-		return b.built(ctx, name, "./test/bench/wireonly", plainArguments())
+		return b.built(ctx, name, "./actors/internal/wireonly", plainArguments())
 	case haproxy:
 		return b.installed(ctx, name, "haproxy", haproxyArguments(maxSessions, cores, ""))
 	case haproxySplice:

@@ -29,6 +29,8 @@ func Subscriber(log *slog.Logger) func(event any) {
 			logClosed(log, e)
 		case messages.ActorFailed:
 			log.Debug("actor failed", "pid", e.PID, "reason", e.Reason, "strategy", e.Strategy, "directive", e.Directive)
+		case messages.ActorKilled:
+			log.Info("chaos", "kills", e.PID, "kind", e.Kind, "mode", e.Mode)
 		case messages.ActorRestarted:
 			log.Debug("actor restarted", "pid", e.PID, "restarts", e.Restarts)
 		}
