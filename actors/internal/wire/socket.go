@@ -179,9 +179,11 @@ func (s *Socket) Dial(l *Loop, to netip.AddrPort, h Handler) error {
 	return s.Open(l, fd, h)
 }
 
-// ConnectError is how connecting ended; nil is success. An event without an error is a success, which saves asking.
+// ConnectError is how connecting ended; nil is success. An event without an error is a success, which saves asking. So
+// is one with bytes to read: the peer accepted, answered and reset. Asking would take the error away from reading, which tells it after
+// the bytes.
 func (s *Socket) ConnectError() error {
-	if !s.broken {
+	if !s.broken || s.Unread() > 0 {
 		return nil
 	}
 	v, err := syscall.GetsockoptInt(int(s.fd), syscall.SOL_SOCKET, syscall.SO_ERROR)
