@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -100,8 +101,36 @@ func TestBytesBeforeTheDestinationAnswers(t *testing.T) {
 	send(t, client, []byte("early"))
 	closeWrite(t, client)
 	p.restsAt(t, 3)
+	server := acceptAfter(t, fd, fillers)
+	expect(t, server, []byte("early"))
+	expectEnd(t, server)
+	send(t, server, []byte("late"))
+	expect(t, client, []byte("late"))
+}
 
-	for range fillers { // now there is room; the system connects when it tries again, a second later or two
+// A destination may have answered and reset before the proxy finds out that it has accepted. Its answer is delivered all the same.
+func TestDestinationAnswersAndResetsAtOnce(t *testing.T) {
+	t.Parallel()
+	fd, addr := deafListener(t, anyLoopbackPort)
+	fillers := fill(t, addr)
+	p := startProxy(t, addr)
+	client := p.dial(t)
+	p.restsAt(t, 3)
+	p.signal(syscall.SIGSTOP) // it must not notice one thing before the other has happened
+	server := acceptAfter(t, fd, fillers)
+	send(t, server, []byte("go away"))
+	delivered(t, server)
+	reset(server)
+	p.signal(syscall.SIGCONT)
+	expect(t, client, []byte("go away"))
+	expectReset(t, client)
+	p.restsAt(t, 1)
+}
+
+// acceptAfter makes room in a full queue and accepts the one who comes next: the system tries again a second later or two.
+func acceptAfter(t *testing.T, fd int, fillers []net.Conn) *net.TCPConn {
+	t.Helper()
+	for range fillers {
 		if accepted, _, err := unix.Accept(fd); err == nil {
 			_ = unix.Close(accepted)
 		}
@@ -110,11 +139,7 @@ func TestBytesBeforeTheDestinationAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := asConn(t, accepted)
-	expect(t, server, []byte("early"))
-	expectEnd(t, server)
-	send(t, server, []byte("late"))
-	expect(t, client, []byte("late"))
+	return asConn(t, accepted)
 }
 
 var anyLoopbackPort = netip.MustParseAddrPort("127.0.0.1:0")

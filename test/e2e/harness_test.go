@@ -129,6 +129,7 @@ func spawn(t *testing.T, prepare func(*exec.Cmd), args ...string) *proxy {
 	t.Helper()
 	p := &proxy{t: t, cmd: exec.Command(binary, args...), log: &journal{}, ended: make(chan struct{})}
 	p.cmd.Stderr = p.log
+	p.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0") // else the race detector puts off the end by a second
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if prepare != nil {
 		prepare(p.cmd)
