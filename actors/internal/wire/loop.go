@@ -2,6 +2,7 @@ package wire
 
 import (
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -44,6 +45,8 @@ type Loop struct {
 	posted  atomic.Pointer[Task] // a stack: newest first
 	asleep  atomic.Bool          // the loop waits, or is about to: whoever posts must wake it
 	closing atomic.Bool
+	waking  sync.Mutex // held while the wake-up descriptor is written to, or closed
+	closed  bool       // it is closed: its number may be another's by now; under waking
 
 	now   int64 // nanoseconds since start, read once per wake-up
 	start time.Time
@@ -92,17 +95,29 @@ func (l *Loop) Run() {
 }
 
 func (l *Loop) release() {
+	l.waking.Lock()
+	l.closed = true
 	l.poller.close()
+	l.waking.Unlock()
 	l.pipes.closeAll()
+}
+
+// wake ends the loop's sleep. It may come when the loop has returned: whoever calls it cannot know.
+func (l *Loop) wake() {
+	l.waking.Lock()
+	if !l.closed {
+		l.poller.wake()
+	}
+	l.waking.Unlock()
 }
 
 // Close makes Run return soon. It may be called from any goroutine, more than once.
 func (l *Loop) Close() {
 	l.closing.Store(true)
-	l.poller.wake()
+	l.wake()
 }
 
-// Post queues a task. It may be called from any goroutine, takes no lock and allocates nothing.
+// Post queues a task. It may be called from any goroutine, takes no lock unless the loop sleeps, and allocates nothing.
 func (l *Loop) Post(t *Task) {
 	for {
 		top := l.posted.Load()
@@ -113,7 +128,7 @@ func (l *Loop) Post(t *Task) {
 	}
 	// On the loop's own goroutine the loop is awake, and this is a single load.
 	if l.asleep.Load() && l.asleep.CompareAndSwap(true, false) {
-		l.poller.wake()
+		l.wake()
 	}
 }
 
