@@ -58,6 +58,9 @@ func TestUsageErrors(t *testing.T) {
 		{"--supervision best host 80 3000", "--supervision must be one of", `"one-for-one","all-for-one","backoff","resume","stop","escalate" but got "best"`},
 		{"--session-supervision best host 80 3000", "--session-supervision must be one of", `"restart","stop" but got "best"`},
 		{"--max-restarts 0 host 80 3000", "--max-restarts:", "a whole number from 1"},
+		{"--chaos -1 host 80 3000", `--chaos: got "-1"`, "it takes a number a second from 0"},
+		{"--chaos NaN host 80 3000", `--chaos: got "NaN"`, "it takes a number a second from 0"},
+		{"--chaos 1 --chaos-target [ host 80 3000", `--chaos-target: got "["`, "it takes a pattern of PIDs"},
 		{"--within 0 host 80 3000", "--within:", "more than 0"},
 
 		{"--admin localhost host 80 3000", `--admin: got "localhost"`, "it takes a host:port"},
@@ -94,6 +97,7 @@ func TestConfig(t *testing.T) {
 		Host: "example.org", Port: 80, ListenPort: 3000,
 		IdleTimeout: 10 * time.Second, HangTimeout: 10 * time.Second, ConnectTimeout: 10 * time.Second, DrainTimeout: 30 * time.Second,
 		Supervision: "one-for-one", MaxRestarts: 10, Within: 10 * time.Second, SessionSupervision: "restart",
+		ChaosSeed: 1, ChaosTarget: "listener/session-*/*",
 	}
 	with := func(change func(*actors.Config)) actors.Config {
 		changed := defaults
@@ -115,6 +119,9 @@ func TestConfig(t *testing.T) {
 		}),
 		"--supervision escalate --max-restarts 3 --within 5s --session-supervision stop example.org 80 3000": with(func(c *actors.Config) {
 			c.Supervision, c.MaxRestarts, c.Within, c.SessionSupervision = "escalate", 3, 5*time.Second, "stop"
+		}),
+		"--chaos 2.5 --chaos-seed 7 --chaos-target */acceptor example.org 80 3000": with(func(c *actors.Config) {
+			c.Chaos, c.ChaosSeed, c.ChaosTarget = 2.5, 7, "*/acceptor"
 		}),
 		"--demo":                                 with(func(c *actors.Config) { c.Host, c.Port, c.ListenHost = "", 0, "127.0.0.1" }),
 		"--demo 3001":                            with(func(c *actors.Config) { c.Host, c.Port, c.ListenHost, c.ListenPort = "", 0, "127.0.0.1", 3001 }),
