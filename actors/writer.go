@@ -79,7 +79,9 @@ func (w *Writer) shutdown(from side) {
 	if c.shut[from] {
 		return
 	}
-	if c.failed[from] == 0 && !(c.over(from.other()) && !c.flow[from.other()].IsCut()) {
+	back := from.other()
+	closing := c.over(back) && !c.flow[back].IsCut()
+	if c.failed[from] == 0 && !closing {
 		w.fault(PointBeforeShutdown)
 		c.socket[w.side].ShutdownWrite()
 	}

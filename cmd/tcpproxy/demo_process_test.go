@@ -134,7 +134,7 @@ func TestDemo(t *testing.T) {
 	get(t, "http://"+r.addr+"/~rtm/BIG") // and read no more
 	r.fetchOK(t)
 	r.signal(t)
-	log.await(t, "msg=draining sessions=1")
+	log.await(t, "msg=draining") // how many: the fetch that is over may still be counted
 	if conn, err := net.Dial("tcp", r.addr); err == nil {
 		conn.Close()
 		t.Error("a client was accepted while the proxy drained")

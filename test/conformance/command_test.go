@@ -119,8 +119,8 @@ func TestNothingLeftBehind(t *testing.T) {
 			}
 			tag := fmt.Sprintf("TEST_PROXY_TRIAL=%d-", c.Process.Pid)
 			await(t, "two forwarders to run", func() bool { return len(carrying(tag)) == 2 })
-			c.Process.Signal(signal)
-			c.Wait()
+			_ = c.Process.Signal(signal)
+			_ = c.Wait()
 			if code := c.ProcessState.ExitCode(); signal != syscall.SIGKILL && code != 1 {
 				t.Errorf("exit code %d, want 1", code)
 			}

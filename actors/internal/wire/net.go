@@ -121,15 +121,6 @@ func zone(name string) uint32 {
 	return 0
 }
 
-// number is the error number inside an error of the unix package.
-func number(err error) syscall.Errno {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		return errno
-	}
-	return syscall.EIO
-}
-
 // LacksIPv6 reports whether an error of Bind says that the machine has no IPv6.
 func LacksIPv6(err error) bool {
 	return errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL)

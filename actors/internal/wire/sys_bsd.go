@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"errors"
 	"net/netip"
 	"syscall"
 
@@ -24,6 +25,15 @@ func retried(call func(int, []byte) (int, error), fd int, p []byte) (int, syscal
 			return 0, errno
 		}
 	}
+}
+
+// number is the error number inside an error of the unix package.
+func number(err error) syscall.Errno {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return syscall.EIO
 }
 
 func closeDescriptor(fd int) { _ = unix.Close(fd) }

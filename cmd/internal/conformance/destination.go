@@ -33,7 +33,7 @@ func (t *Trial) listenOn(host string, port, receiveBuffer int) (*destination, er
 		return nil, err
 	}
 	d := &destination{TCPListener: l.(*net.TCPListener), host: host, port: l.Addr().(*net.TCPAddr).Port, t: t}
-	d.SetDeadline(t.deadline)
+	_ = d.SetDeadline(t.deadline)
 	t.own(func() { d.Close() })
 	t.mu.Lock()
 	t.servers = append(t.servers, d)
@@ -72,7 +72,7 @@ func (d *destination) echo() { d.serve(echo) }
 
 func echo(server *peer) {
 	if _, err := io.CopyBuffer(struct{ io.Writer }{server}, struct{ io.Reader }{server}, make([]byte, 16<<10)); err == nil {
-		server.CloseWrite()
+		_ = server.CloseWrite()
 	}
 }
 

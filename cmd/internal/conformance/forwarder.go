@@ -50,7 +50,7 @@ func launch(argv []string, dir string) (*forwarder, error) {
 		return nil, err
 	}
 	go func() {
-		f.cmd.Wait()
+		_ = f.cmd.Wait()
 		close(f.exited)
 	}()
 	return f, nil
@@ -120,12 +120,12 @@ func (f *forwarder) lastWords() string {
 }
 
 // signal sends a signal to the process that was started, as a user or a service manager would.
-func (f *forwarder) signal(s os.Signal) { f.cmd.Process.Signal(s) }
+func (f *forwarder) signal(s os.Signal) { _ = f.cmd.Process.Signal(s) }
 
 // signalAll sends a signal to every process of the forwarder.
 func (f *forwarder) signalAll(s unix.Signal) {
 	for _, p := range f.processes() {
-		unix.Kill(p.pid, s)
+		_ = unix.Kill(p.pid, s)
 	}
 }
 

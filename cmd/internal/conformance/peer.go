@@ -103,7 +103,7 @@ func (p *peer) expectReset() error {
 // end reads the end of the stream, one way or the other; a byte before it is an error.
 func (p *peer) end(within time.Duration) (ending, error) {
 	p.soon(within)
-	defer p.SetReadDeadline(p.t.deadline)
+	defer func() { _ = p.SetReadDeadline(p.t.deadline) }()
 	var b [1]byte
 	n, err := p.Read(b[:])
 	if n > 0 {
@@ -122,13 +122,13 @@ func (p *peer) soon(within time.Duration) {
 	if limit.After(p.t.deadline) {
 		limit = p.t.deadline
 	}
-	p.SetReadDeadline(limit)
+	_ = p.SetReadDeadline(limit)
 }
 
 // drain reads whatever there is of s from position off until the stream ends, and compares it.
 func (p *peer) drain(s stream, off int64, within time.Duration) (n int64, end ending, err error) {
 	p.soon(within)
-	defer p.SetReadDeadline(p.t.deadline)
+	defer func() { _ = p.SetReadDeadline(p.t.deadline) }()
 	buf, scratch := make([]byte, chunk), make([]byte, chunk)
 	for {
 		m, err := p.Read(buf)
@@ -149,7 +149,7 @@ func (p *peer) drain(s stream, off int64, within time.Duration) (n int64, end en
 
 // reset ends the connection abnormally: the other side gets RST, and what was not yet delivered is thrown away.
 func (p *peer) reset() {
-	p.SetLinger(0)
+	_ = p.SetLinger(0)
 	p.Close()
 }
 
@@ -171,13 +171,13 @@ func (p *peer) fillUp(s stream, off, limit int64) (sent int64, last time.Time, e
 	if err != nil {
 		return 0, last, err
 	}
-	defer p.SetWriteDeadline(p.t.deadline)
+	defer func() { _ = p.SetWriteDeadline(p.t.deadline) }()
 	buf := make([]byte, chunk)
 	last = time.Now()
 	for sent < limit {
 		b := buf[:min(limit-sent, chunk)]
 		s.fill(b, off+sent)
-		p.SetWriteDeadline(time.Now().Add(blocked))
+		_ = p.SetWriteDeadline(time.Now().Add(blocked))
 		// A plain Write would go on until the whole chunk is taken and hide when the last byte of a part was.
 		var n int
 		var failure error

@@ -260,7 +260,7 @@ func closeAfterAnswer(t *Trial) error {
 	question, answer := t.stream(0), t.stream(1)
 	d.serve(func(server *peer) {
 		if server.expect(question, 0, asked) == nil {
-			server.send(answer, 0, answered)
+			_ = server.send(answer, 0, answered)
 		}
 	})
 	f, err := t.forwardTo(d)

@@ -207,7 +207,7 @@ func stall(t *Trial, serverRefuses bool) error {
 			if err := t.pause(t.rule() * 8 / 10); err != nil {
 				return err
 			}
-			refuser.SetReadBuffer(256 << 10) // or the rest would take long
+			_ = refuser.SetReadBuffer(256 << 10) // or the rest would take long
 			return refuser.expectAll(s, n)
 		},
 	)
@@ -314,7 +314,7 @@ func slowReader(t *Trial, serverReads bool) error {
 					return err
 				}
 			}
-			reader.SetReadBuffer(256 << 10)
+			_ = reader.SetReadBuffer(256 << 10)
 			if err := reader.expect(s, off, n-off); err != nil {
 				return err
 			}

@@ -184,7 +184,8 @@ func terminate(t *Trial, signal syscall.Signal) error {
 	}
 	status, _ := f.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	// 128 plus the signal's number is what a program answers that has caught the signal and says so.
-	if code != 0 && code != 128+int(signal) && !(status.Signaled() && status.Signal() == signal) {
+	killed := status.Signaled() && status.Signal() == signal
+	if code != 0 && code != 128+int(signal) && !killed {
 		return wrong(expected+" with exit code 0 or by the signal", "%s", f.fate())
 	}
 	if listening(f.listen) {

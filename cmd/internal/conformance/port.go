@@ -71,7 +71,7 @@ func bindable(port int) bool {
 		}
 	}
 	defer unix.Close(fd)
-	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
 	return unix.Bind(fd, addr) == nil
 }
 
@@ -79,7 +79,7 @@ func bindable(port int) bool {
 func ephemeral() int {
 	low := 32768
 	if text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
-		fmt.Sscan(string(text), &low)
+		_, _ = fmt.Sscan(string(text), &low)
 	}
 	return max(low, 4096)
 }

@@ -151,6 +151,6 @@ func field(file, name string) (int64, bool) {
 // kill ends the process, unless its number has passed to another one since.
 func (p process) kill() {
 	if now, ok := readProcess(p.pid); ok && now.started == p.started {
-		unix.Kill(p.pid, unix.SIGKILL)
+		_ = unix.Kill(p.pid, unix.SIGKILL)
 	}
 }

@@ -228,7 +228,7 @@ func (t *Trial) pairWith(f *forwarder, d *destination, with dialing) (client, se
 
 // adopt makes a peer of a connection and sees to its end.
 func (t *Trial) adopt(conn *net.TCPConn, name string) *peer {
-	conn.SetDeadline(t.deadline)
+	_ = conn.SetDeadline(t.deadline)
 	p := &peer{TCPConn: conn, name: name, t: t}
 	t.own(func() { conn.Close() })
 	return p

@@ -17,12 +17,12 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: iocopy destination-host destination-port listen-port")
 		os.Exit(2)
 	}
-	if err := run(net.JoinHostPort(os.Args[1], os.Args[2]), ":"+os.Args[3]); err != nil {
-		fmt.Fprintln(os.Stderr, "iocopy:", err)
-		os.Exit(1)
-	}
+	err := run(net.JoinHostPort(os.Args[1], os.Args[2]), ":"+os.Args[3])
+	fmt.Fprintln(os.Stderr, "iocopy:", err)
+	os.Exit(1)
 }
 
+// run forwards until it cannot accept any more.
 func run(destination, listen string) error {
 	listener, err := net.Listen("tcp", listen)
 	if err != nil {

@@ -20,8 +20,8 @@ func leak(p *proxy) {
 			c.Close()
 			return
 		}
-		c.CloseWrite()
-		c.CloseRead()
+		_ = c.CloseWrite()
+		_ = c.CloseRead()
 	}
 }
 
@@ -83,7 +83,7 @@ func noBound(p *proxy) {
 			}
 			q.mu.Unlock()
 		}
-		d.to.CloseWrite()
+		_ = d.to.CloseWrite()
 	}
 }
 

@@ -21,7 +21,7 @@ func resetForFIN(p *proxy) { p.ended = func(d *direction) { abort(d.to) } }
 
 func impatientClose(p *proxy) {
 	p.ended = func(d *direction) {
-		d.to.CloseWrite()
+		_ = d.to.CloseWrite()
 		time.AfterFunc(500*time.Millisecond, d.s.close)
 	}
 }
@@ -95,7 +95,7 @@ func awaitReadable(c *net.TCPConn) {
 		return
 	}
 	var b [1]byte
-	raw.Read(func(fd uintptr) bool {
+	_ = raw.Read(func(fd uintptr) bool {
 		_, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK)
 		return err != unix.EAGAIN
 	})

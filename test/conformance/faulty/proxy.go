@@ -48,7 +48,7 @@ func newProxy(timeout time.Duration) *proxy {
 	p.session = func(run func()) { run() }
 	p.read = func(d *direction, b []byte) (int, error) { return d.from.Read(b) }
 	p.write = func(d *direction, b []byte) error { return d.write(b) }
-	p.ended = func(d *direction) { d.to.CloseWrite() }
+	p.ended = func(d *direction) { _ = d.to.CloseWrite() }
 	p.failed = func(s *session, d *direction, _ error) { s.deliver(d); s.reset() }
 	p.refused = func(client *net.TCPConn, _ error) { abort(client) }
 	p.close = func(c *net.TCPConn) { c.Close() }
@@ -149,6 +149,6 @@ func (p *proxy) watch() {
 
 // abort ends a connection with a reset.
 func abort(c *net.TCPConn) {
-	c.SetLinger(0)
+	_ = c.SetLinger(0)
 	c.Close()
 }

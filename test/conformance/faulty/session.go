@@ -154,7 +154,7 @@ func (d *direction) look(now time.Time) {
 	if err != nil {
 		return
 	}
-	raw.Control(func(fd uintptr) {
+	_ = raw.Control(func(fd uintptr) {
 		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
 		if err == nil && info.Bytes_acked > d.taken {
 			d.taken = info.Bytes_acked

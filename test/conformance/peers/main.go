@@ -124,7 +124,9 @@ func test(p peer, bin string, seed uint64) (outcome, error) {
 	tester := exec.Command(filepath.Join(bin, "test-proxy"), args...)
 	tester.Stdout, tester.Stderr = os.Stdout, os.Stderr
 	var failed *exec.ExitError
-	if err := tester.Run(); err != nil && !(errors.As(err, &failed) && failed.ExitCode() == 1) {
+	err := tester.Run()
+	someFailed := errors.As(err, &failed) && failed.ExitCode() == 1
+	if err != nil && !someFailed {
 		return o, err
 	}
 	text, err := os.ReadFile(report)

@@ -39,11 +39,11 @@ func forward(client *net.TCPConn, destination string) {
 	defer server.Close()
 	done := make(chan struct{})
 	go func() {
-		io.Copy(server, client)
-		server.CloseWrite()
+		_, _ = io.Copy(server, client)
+		_ = server.CloseWrite()
 		close(done)
 	}()
-	io.Copy(client, server)
-	client.CloseWrite()
+	_, _ = io.Copy(client, server)
+	_ = client.CloseWrite()
 	<-done
 }
