@@ -1,0 +1,206 @@
+package test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"tcpproxy/actors"
+	"tcpproxy/messages"
+	"tcpproxy/test/fault"
+)
+
+// stoppingSeed is the seed of a random test, from STOPPING_SEED or from the clock.
+func stoppingSeed(t *testing.T) uint64 {
+	seed := uint64(time.Now().UnixNano())
+	if given := os.Getenv("STOPPING_SEED"); given != "" {
+		seed, _ = strconv.ParseUint(given, 10, 64)
+	}
+	t.Logf("seed %d; to play it again: STOPPING_SEED=%d", seed, seed)
+	return seed
+}
+
+// storm makes children panic at random: by messages, and at points, those of their lifecycle among them.
+func (r *rig) storm(rnd *rand.Rand, session string) {
+	for range 1 + rnd.IntN(6) {
+		who := session + "/" + children[rnd.IntN(len(children))]
+		if rnd.IntN(4) == 0 {
+			r.stop(who)
+		} else {
+			r.fail(who)
+		}
+	}
+}
+
+// TestSessionStopsWhileChildrenFail ends a session in one of several ways while its children die, over and over. It must end in time,
+// and nobody in it may come back.
+func TestSessionStopsWhileChildrenFail(t *testing.T) {
+	seed := stoppingSeed(t)
+	for i, strategy := range actors.SupervisionStrategies() {
+		t.Run(strategy, func(t *testing.T) {
+			r := newRig(t, actors.Config{Supervision: strategy, MaxRestarts: 5}, fault.Random(seed+uint64(i), 0.1, "*/*/*"))
+			var workers sync.WaitGroup
+			for w := range 4 {
+				workers.Go(func() {
+					rnd := rand.New(rand.NewPCG(seed, uint64(i*4+w)))
+					for range 25 {
+						s, err := r.open(seed, 1, nil)
+						if err != nil {
+							continue // it has died already, as some strategies would have it
+						}
+						s.client.Write(make([]byte, 1+rnd.IntN(40<<10)))
+						s.server.Write(make([]byte, 1+rnd.IntN(40<<10)))
+						r.storm(rnd, s.pid)
+						switch rnd.IntN(5) {
+						case 0:
+							r.stop(s.pid)
+						case 1:
+							r.fail(s.pid)
+							r.stop(s.pid)
+						case 2:
+							id, _ := strconv.ParseUint(s.pid[len("listener/session-"):], 10, 64)
+							r.proxy.System().Root.Send(r.proxy.Listener(), &messages.EndSession{ID: id})
+						case 3:
+							s.client.SetLinger(0)
+							s.client.Close()
+						case 4:
+							s.close()
+						}
+						r.storm(rnd, s.pid)
+						_, err = r.awaitClosed(s.pid)
+						r.storm(rnd, s.pid) // whoever is still there would answer
+						s.close()
+						if err != nil {
+							t.Errorf("seed %d: %v", seed, err)
+						}
+					}
+				})
+			}
+			workers.Wait()
+			// Sessions that died before they were opened left a connection to the destination behind.
+			r.origin.Close()
+			for conn := range r.arrivals {
+				conn.Close()
+			}
+		})
+	}
+}
+
+// TestProxyStopsWhileChildrenFail does the same with the whole proxy: it must be Done in time, with nothing left. See mustBeGone.
+func TestProxyStopsWhileChildrenFail(t *testing.T) {
+	seed := stoppingSeed(t)
+	rounds := 0
+	for i, strategy := range actors.SupervisionStrategies() {
+		t.Run(strategy, func(t *testing.T) {
+			for n := range 12 {
+				rounds++
+				rnd := rand.New(rand.NewPCG(seed, uint64(i*100+n)))
+				t.Run(fmt.Sprint(n), func(t *testing.T) {
+					r := newRig(t, actors.Config{Supervision: strategy, MaxRestarts: 5, DrainTimeout: time.Duration(rnd.IntN(20)) * time.Millisecond})
+					for range 3 {
+						s, err := r.open(seed, 1, nil)
+						if err != nil {
+							t.Fatal(err)
+						}
+						defer s.close()
+						s.client.Write(make([]byte, 10<<10))
+						s.server.Write(make([]byte, 10<<10))
+					}
+					for _, who := range []string{"*", "*/*", "*/*/*"} {
+						r.plan.Add(fault.Random(seed, 0.2, who))
+					}
+					for i := range 3 {
+						r.storm(rnd, "listener/session-"+strconv.Itoa(i+1))
+					}
+					switch n % 4 {
+					case 0:
+						r.proxy.Stop()
+					case 1:
+						r.proxy.Drain()
+					case 2:
+						r.stop("listener")
+					case 3:
+						r.fail("listener/acceptor")
+						r.proxy.Drain()
+						r.fail("listener")
+						r.proxy.Stop()
+					}
+					for i := range 3 {
+						r.storm(rnd, "listener/session-"+strconv.Itoa(i+1))
+					}
+					r.mustBeGone(t)
+				})
+			}
+		})
+	}
+}
+
+// TestFaultsInLifecycle has every actor panic in every handler of its lifecycle, every time that it gets there: neither may a stop hang
+// nor anybody be left over, and a session that cannot start ends rather than to try for ever.
+func TestFaultsInLifecycle(t *testing.T) {
+	for _, strategy := range actors.SupervisionStrategies() {
+		for _, at := range []actors.Point{actors.PointStarted, actors.PointRestarting, actors.PointStopping, actors.PointStopped} {
+			for _, who := range []string{"listener", "listener/acceptor", "listener/session-*", "*/*/client-reader", "*/*/server-writer"} {
+				t.Run(fmt.Sprintf("%s/%v of %s", strategy, at, who), func(t *testing.T) {
+					r := newRig(t, actors.Config{Supervision: strategy, MaxRestarts: 3}, fault.At(at, who).Times(0))
+					client, err := net.Dial("tcp", r.proxy.Addr().String())
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer client.Close()
+					client.SetDeadline(time.Now().Add(patience))
+					hopeless := at == actors.PointStarted && who != "listener" && who != "listener/acceptor" && (strategy != "resume" || who == "listener/session-*")
+					if hopeless {
+						if _, err := client.Read(make([]byte, 1)); verdict(err) != reset {
+							t.Errorf("a session that cannot start: the client saw: %v", err)
+						}
+						if err := r.await("the session was closed", func() bool { return len(r.closed) == 1 }); err != nil {
+							t.Error(err)
+						}
+					} else {
+						var server *net.TCPConn
+						select {
+						case server = <-r.arrivals:
+						case <-time.After(patience):
+							t.Fatal("the proxy does not serve")
+						}
+						defer server.Close()
+						if err := newSource(1).sendTo(client, 1000); err != nil {
+							t.Error(err)
+						}
+						server.SetDeadline(time.Now().Add(patience))
+						if err := newSource(1).expectFrom(server, 1000); err != nil {
+							t.Error(err)
+						}
+						r.fail("listener/session-1/client-reader")
+						r.stop("listener/session-1")
+						if err := r.await("the session was closed", func() bool { return len(r.closed) == 1 }); err != nil {
+							t.Error(err)
+						}
+					}
+					r.mu.Lock()
+					for pid, e := range r.closed {
+						if e.Cause != messages.CauseSupervision {
+							t.Errorf("%s was closed with cause %v", pid, e.Cause)
+						}
+					}
+					r.mu.Unlock()
+					r.proxy.Stop()
+					r.mustBeGone(t)
+					if at == actors.PointStopped && r.plan.Killed() == 0 {
+						t.Error("nobody panicked")
+					}
+					r.origin.Close()
+					for conn := range r.arrivals {
+						conn.Close()
+					}
+				})
+			}
+		}
+	}
+}
