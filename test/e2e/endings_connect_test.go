@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"strings"
@@ -131,15 +132,22 @@ func TestDestinationAnswersAndResetsAtOnce(t *testing.T) {
 func acceptAfter(t *testing.T, fd int, fillers []net.Conn) *net.TCPConn {
 	t.Helper()
 	for range fillers {
-		if accepted, _, err := unix.Accept(fd); err == nil {
-			_ = unix.Close(accepted)
+		_ = unix.Close(acceptOne(t, fd))
+	}
+	return asConn(t, acceptOne(t, fd))
+}
+
+func acceptOne(t *testing.T, fd int) int {
+	t.Helper()
+	for {
+		accepted, _, err := unix.Accept(fd)
+		if err == nil {
+			return accepted
+		}
+		if !errors.Is(err, unix.EINTR) { // the Go runtime sends its threads signals
+			t.Fatal(err)
 		}
 	}
-	accepted, _, err := unix.Accept(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return asConn(t, accepted)
 }
 
 var anyLoopbackPort = netip.MustParseAddrPort("127.0.0.1:0")
