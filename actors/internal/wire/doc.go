@@ -8,8 +8,9 @@
 //
 // # Who runs what
 //
-// Everything here belongs to the goroutine that runs the Loop, and nothing takes a lock (but to wake a loop that sleeps). The exceptions are said where they are
-// declared: Loop.Post and Loop.Close may be called from anywhere, and so may the reading methods of a Flow's counters.
+// Everything here belongs to the goroutine that runs the Loop, and nothing takes a lock, but to wake a loop that sleeps. The exceptions
+// are said where they are declared: Loop.Post and Loop.Close may be called from anywhere, and so may the reading methods of a Flow's
+// counters.
 //
 // # Why nobody misses a wake-up
 //

@@ -42,11 +42,11 @@ func (d *driver) until(what string, done func() bool) {
 	d.late = false
 	d.Arm(&d.guard, 10*time.Second, run(func() { d.late = true }))
 	defer d.Disarm(&d.guard)
-	for !done() {
-		if d.late {
-			d.Fatalf("waited in vain: %s", what)
-		}
+	for !done() && !d.late {
 		d.turn()
+	}
+	if d.late { // even if it has come about by now: the loop overslept
+		d.Fatalf("waited in vain: %s", what)
 	}
 }
 
