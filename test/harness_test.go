@@ -91,7 +91,12 @@ func newRig(t testing.TB, cfg actors.Config, rules ...*fault.Rule) *rig {
 			r.arrivals <- conn
 		}
 	})
-	t.Cleanup(accepting.Wait)
+	t.Cleanup(func() {
+		accepting.Wait()
+		for conn := range r.arrivals { // of sessions that died before they were opened
+			conn.Close()
+		}
+	})
 	t.Cleanup(func() { r.origin.Close() })
 	addr := r.origin.Addr().(*net.TCPAddr).AddrPort()
 	cfg.Host, cfg.Port, cfg.ListenHost, cfg.Fault = "127.0.0.1", addr.Port(), "127.0.0.1", r.strike
@@ -174,7 +179,7 @@ func (r *rig) strike(at actors.Point, who string) {
 	if _, gone := r.closed[sessionOf(who)]; gone {
 		r.zombies = append(r.zombies, fmt.Sprintf("%v of %s", at, who))
 	}
-	if r.tracing {
+	if r.tracing && at <= actors.PointStopped {
 		r.log = append(r.log, fmt.Sprintf("%-11v %s", at, who))
 	}
 	r.changed()
@@ -339,33 +344,43 @@ func (r *rig) open(seed uint64, bytes int, rules func(pid string) []*fault.Rule)
 		return nil, err
 	}
 	s := &stream{client: conn.(*net.TCPConn), pid: pid, seed: seed, bytes: bytes, mid: make(chan struct{}), gate: make(chan struct{})}
-	select {
-	case s.server = <-r.arrivals:
-	case <-time.After(patience):
-		s.client.Close()
-		return nil, errors.New("the proxy has not connected to the destination")
-	}
-	deadline := time.Now().Add(patience)
-	s.client.SetDeadline(deadline)
-	s.server.SetDeadline(deadline)
-	err = r.await("the session was opened", func() bool { return r.opened[conn.LocalAddr().String()] != "" })
-	if err == nil {
-		r.mu.Lock()
-		if got := r.opened[conn.LocalAddr().String()]; got != pid {
-			err = fmt.Errorf("the session is %s, want %s", got, pid)
+	var opened string
+	var died, connected bool
+	err = r.await("the session was opened", func() bool {
+		opened = r.opened[conn.LocalAddr().String()]
+		_, died = r.closed[pid]
+		connected = r.visits[fault.Place{At: actors.PointConnected, Who: pid}] > 0
+		return opened != "" || died
+	})
+	if err == nil && (opened != "" || connected) {
+		select {
+		case s.server = <-r.arrivals:
+		case <-time.After(patience):
+			err = errors.New("the proxy has not connected to the destination")
 		}
-		r.mu.Unlock()
+	}
+	switch {
+	case err != nil:
+	case opened == "":
+		err = errors.New("the session died before it was opened")
+	case opened != pid:
+		err = fmt.Errorf("the session is %s, want %s", opened, pid)
 	}
 	if err != nil {
 		s.close()
 		return nil, err
 	}
+	deadline := time.Now().Add(patience)
+	s.client.SetDeadline(deadline)
+	s.server.SetDeadline(deadline)
 	return s, nil
 }
 
 func (s *stream) close() {
 	s.client.Close()
-	s.server.Close()
+	if s.server != nil {
+		s.server.Close()
+	}
 }
 
 // release opens the gate.

@@ -216,7 +216,7 @@ func (r *rig) check(w row, strategy string, seed uint64) error {
 		}
 		var err error
 		if sofar, alive := answer(strategy, w.victim, i, w.stop); alive {
-			err = errors.Join(r.awaitRestarts(s.pid, sofar), r.awaitFailures(who, w.victim, i))
+			err = errors.Join(r.awaitRestarts(s.pid, sofar), r.awaitFailures(who, i))
 		} else {
 			_, err = r.awaitClosed(s.pid)
 		}
@@ -306,7 +306,7 @@ func (w row) expect(strategy string, want map[string]int, lives bool) (map[strin
 }
 
 // awaitFailures waits until a supervisor has answered n failures. A child's under escalate is the session's to answer for.
-func (r *rig) awaitFailures(who, _ string, n int) error {
+func (r *rig) awaitFailures(who string, n int) error {
 	return r.await(fmt.Sprintf("%s has failed %d times", who, n), func() bool { return len(r.failed[who]) >= n })
 }
 
