@@ -99,9 +99,10 @@ func (c *connection) over(direction side) bool {
 	return f.IsCut() || f.Ended() && !f.Held()
 }
 
-// acknowledged reports whether a direction is over and the peer has all of it.
+// acknowledged reports whether a direction is over and the peer has all of it, or was reset and will never say so.
 func (c *connection) acknowledged(direction side) bool {
-	return c.over(direction) && (c.flow[direction].IsCut() || c.socket[direction.other()].Unsent() == 0)
+	sink := direction.other()
+	return c.over(direction) && (c.flow[direction].IsCut() || c.failed[sink] != 0 || c.socket[sink].Unsent() == 0)
 }
 
 // release closes the sockets, in the way that the cause asks for, and gives back what the flows hold. It may be called again.
