@@ -27,6 +27,8 @@ const (
 	turnBytes = 256 << 10
 	// turnRounds bounds the same for tasks that move no bytes but post each other.
 	turnRounds = 16
+	// hops is how far a task's consequences are followed before others have their turn: a reader, its writer, the reader's answer.
+	hops = 2
 	// yieldEvery keeps a busy loop from looking stuck to the Go runtime. A goroutine that was not rescheduled for 10 ms is sent signals
 	// to preempt it, and loses its processor at the next system call, which keeps the runtime's monitor thread busy as well.
 	yieldEvery = 5 * time.Millisecond
@@ -35,14 +37,15 @@ const (
 )
 
 // Loop is a readiness loop. Its goroutine (the one that calls Run) runs handlers of ready sockets, due timers and posted tasks, one
-// after the other. Tasks run in the order in which they were posted, in rounds: what a round posts runs in the next one, so that
-// everyone has had a turn before anyone has a second.
+// after the other. Tasks run in rounds, in the order in which they were posted; but for its next few consequences (see followUp), what a
+// round posts runs in the next one, so that everyone has had a turn before anyone has many.
 type Loop struct {
 	poller poller
 	slots  []slot  // the sockets being watched
 	free   []int32 // indices of unused slots
 
 	posted  atomic.Pointer[Task] // a stack: newest first
+	later   queue                // fetched from posted, for the next round
 	asleep  atomic.Bool          // the loop waits, or is about to: whoever posts must wake it
 	closing atomic.Bool
 	waking  sync.Mutex // held while the wake-up descriptor is written to, or closed
@@ -145,17 +148,63 @@ func (l *Loop) spend(n int) { l.spent += n }
 func (l *Loop) runPosted() {
 	l.spent = 0
 	for round := 0; round < turnRounds && l.spent < turnBytes; round++ {
-		t := oldestFirst(l.posted.Swap(nil))
+		l.later.add(l.fetch())
+		t := l.later.first
 		if t == nil {
+			return
+		}
+		l.later = queue{}
+		for t != nil {
+			next := t.next
+			t.run()
+			l.followUp()
+			t = next
+		}
+	}
+}
+
+// followUp runs what the last task has posted, before the next of its round has its turn: a reader's writer finds the chunk, and all
+// that leads to it, in the processor's cache. It is a bounded favour: what follows after that waits for the next round, out of the
+// sight of the next task's follow-up.
+func (l *Loop) followUp() {
+	for hop := 0; l.posted.Load() != nil; hop++ {
+		t := l.fetch()
+		if hop == hops {
+			l.later.add(t)
 			return
 		}
 		for t != nil {
 			next := t.next
-			t.next = nil
-			t.runner.Run()
+			t.run()
 			t = next
 		}
 	}
+}
+
+// fetch takes what has been posted, oldest first.
+func (l *Loop) fetch() *Task { return oldestFirst(l.posted.Swap(nil)) }
+
+// queue is a list of tasks for the loop's goroutine.
+type queue struct{ first, last *Task }
+
+// add puts a list of tasks behind those that wait.
+func (q *queue) add(t *Task) {
+	if t == nil {
+		return
+	}
+	if q.first == nil {
+		q.first = t
+	} else {
+		q.last.next = t
+	}
+	for q.last = t; q.last.next != nil; {
+		q.last = q.last.next
+	}
+}
+
+func (t *Task) run() {
+	t.next = nil
+	t.runner.Run()
 }
 
 // oldestFirst turns the stack of posted tasks into the order in which they came.
@@ -171,7 +220,7 @@ func oldestFirst(t *Task) *Task {
 func (l *Loop) wait() {
 	timeout := l.wheel.until(l.now)
 	l.asleep.Store(true)
-	if l.posted.Load() != nil || l.closing.Load() {
+	if l.posted.Load() != nil || l.later.first != nil || l.closing.Load() {
 		timeout = 0 // somebody may have posted before they could see that we are about to sleep
 	}
 	l.poller.wait(timeout)
