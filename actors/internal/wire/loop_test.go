@@ -104,6 +104,20 @@ func TestTasksDoNotStarveEvents(t *testing.T) {
 	}
 }
 
+// TestLongChain has a task post itself for longer than a turn may last, with nothing else to wake the loop.
+func TestLongChain(t *testing.T) {
+	d := newDriver(t, 0)
+	left := 3 * turnRounds * (1 + hops)
+	var again *Task
+	again = task(func() {
+		if left--; left > 0 {
+			d.Post(again)
+		}
+	})
+	d.Post(again)
+	d.until("the end of the chain", func() bool { return left == 0 })
+}
+
 // TestStaleEvents closes a socket while an event for it is under way, and opens another, which gets the same descriptor number, the
 // same place in the loop's table, or both. The event must not reach the new one.
 func TestStaleEvents(t *testing.T) {
