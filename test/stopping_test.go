@@ -56,7 +56,8 @@ func TestSessionStopsWhileChildrenFail(t *testing.T) {
 						s.client.Write(make([]byte, 1+rnd.IntN(40<<10)))
 						s.server.Write(make([]byte, 1+rnd.IntN(40<<10)))
 						r.storm(rnd, s.pid)
-						switch rnd.IntN(5) {
+						way := rnd.IntN(5)
+						switch way {
 						case 0:
 							r.stop(s.pid)
 						case 1:
@@ -72,17 +73,52 @@ func TestSessionStopsWhileChildrenFail(t *testing.T) {
 							s.close()
 						}
 						r.storm(rnd, s.pid)
+						begun := time.Now()
 						_, err = r.awaitClosed(s.pid)
+						if took := time.Since(begun); err == nil && took > 5*time.Second {
+							err = fmt.Errorf("the session took %v to end", took)
+						}
 						r.storm(rnd, s.pid) // whoever is still there would answer
 						s.close()
 						if err != nil {
-							t.Errorf("seed %d: %v", seed, err)
+							tree, _ := r.tree()
+							t.Errorf("seed %d, way %d: %v; %+v", seed, way, err, tree)
+							return
 						}
 					}
 				})
 			}
 			workers.Wait()
 		})
+	}
+}
+
+// TestBothPeersReset has the client reset while the destination has not acknowledged all of its bytes, and then the destination, too:
+// nobody is left who could, so the session must end at once.
+func TestBothPeersReset(t *testing.T) {
+	r := newRig(t, actors.Config{})
+	const bytes = 512 << 10 // more than the destination takes unread, less than the system buffers for it
+	s, err := r.open(1, bytes, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := newSource(1).sendTo(s.client, bytes); err != nil {
+		t.Fatal(err)
+	}
+	s.client.SetLinger(0)
+	s.client.Close()
+	reader := s.pid + "/client-reader"
+	if err := r.await("the reset was read", func() bool { return r.visits[fault.Place{At: actors.PointAfterEnd, Who: reader}] > 0 }); err != nil {
+		t.Fatal(err)
+	}
+	s.server.SetLinger(0)
+	s.server.Close()
+	begun := time.Now()
+	if _, err := r.awaitClosed(s.pid); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("the session lived on for %v", took)
 	}
 }
 

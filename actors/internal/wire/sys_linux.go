@@ -52,7 +52,19 @@ func splice(from, to, n int) (int, syscall.Errno) {
 func closeDescriptor(fd int) { _, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
 func unread(fd int) int { return queued(fd, unix.SIOCINQ) }
-func unsent(fd int) int { return queued(fd, unix.SIOCOUTQ) }
+
+// unsent: the system goes on counting what a connection that is dead will never send, for instance after a reset that came when both
+// directions had ended. Nobody should wait for that.
+func unsent(fd int) int {
+	n := queued(fd, unix.SIOCOUTQ)
+	if n > 0 {
+		const closed = 7 // TCP_CLOSE in linux/tcp_states.h
+		if info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil && info.State == closed {
+			return 0
+		}
+	}
+	return n
+}
 
 func queued(fd int, which uint) int {
 	n, err := unix.IoctlGetInt(fd, which)
