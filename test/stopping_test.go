@@ -78,11 +78,25 @@ func TestSessionStopsWhileChildrenFail(t *testing.T) {
 						if took := time.Since(begun); err == nil && took > 5*time.Second {
 							err = fmt.Errorf("the session took %v to end", took)
 						}
-						r.storm(rnd, s.pid) // whoever is still there would answer
-						s.close()
 						if err != nil {
 							tree, _ := r.tree()
 							t.Errorf("seed %d, way %d: %v; %+v", seed, way, err, tree)
+							r.mu.Lock()
+							for who, f := range r.failed {
+								if sessionOf(who) == s.pid {
+									t.Log(who, f)
+								}
+							}
+							for place, n := range r.visits {
+								if sessionOf(place.Who) == s.pid {
+									t.Log(place, n)
+								}
+							}
+							r.mu.Unlock()
+						}
+						r.storm(rnd, s.pid) // whoever is still there would answer
+						s.close()
+						if err != nil {
 							return
 						}
 					}
