@@ -81,10 +81,10 @@ func (c *child) fault(at Point) {
 }
 
 // ring sends a bell to a sibling.
-func (c *child) ring(r role, bell any) { c.conn.lane.hub.send(c.conn.crew[r].pid, bell) }
+func (c *child) ring(r role, bell any) { c.conn.ring(r, bell) }
 
 // tell rings the session.
-func (c *child) tell(bell any) { c.conn.lane.hub.send(c.conn.pid, bell) }
+func (c *child) tell(bell any) { c.conn.tell(bell) }
 
 // live reports whether there is still something to do.
 func (c *child) live() bool { return c.conn.now() == relaying }

@@ -43,7 +43,7 @@ type try struct {
 // Ready is told by the loop: the attempt succeeded or failed.
 func (t *try) Ready(e wire.Event) {
 	t.told |= e
-	t.conn.lane.hub.send(t.conn.pid, messages.Review{})
+	t.conn.tell(messages.Review{})
 }
 
 func (d *dialing) abandon(h *hub) {

@@ -84,12 +84,20 @@ func (c *connection) now() state { return state(c.state.Load()) }
 
 func (c *connection) become(s state) { c.state.Store(uint32(s)) }
 
+// ring sends a bell to a child. It goes straight into the mailbox, not through the PID: on the data path the look-up of the process
+// behind a PID is as much work as all the rest, and would only find this mailbox. If that child is gone, its successor looks at
+// everything when it starts.
+func (c *connection) ring(r role, bell any) { c.crew[r].box.PostUserMessage(bell) }
+
+// tell sends a bell to the session, as ring does to a child.
+func (c *connection) tell(bell any) { c.box.PostUserMessage(bell) }
+
 // note records that bytes of a direction moved, and wakes the session's watch if it had gone to rest.
 func (c *connection) note(direction side) {
 	c.moved[direction].Store(c.lane.loop.Now())
 	if !c.stirred {
 		c.stirred = true
-		c.lane.hub.send(c.pid, messages.Stirred{})
+		c.tell(messages.Stirred{})
 	}
 }
 
@@ -154,20 +162,19 @@ func (c *clientSide) Ready(e wire.Event) { (*connection)(c).ready(client, e) }
 func (c *serverSide) Ready(e wire.Event) { (*connection)(c).ready(server, e) }
 
 func (c *connection) ready(s side, e wire.Event) {
-	h := c.lane.hub
 	switch c.now() {
 	case connecting:
 		c.early[s] |= e
 		if e&wire.Broken != 0 {
-			h.send(c.pid, messages.Review{})
+			c.tell(messages.Review{})
 		}
 	case relaying:
 		if e&wire.Readable != 0 {
-			h.send(c.crew[readerOf(s)].pid, messages.Readable{})
+			c.ring(readerOf(s), messages.Readable{})
 		}
 		// A writer with nothing to write need not know of space.
 		if e&wire.Writable != 0 && c.flow[s.other()].Held() {
-			h.send(c.crew[writerOf(s)].pid, messages.Writable{})
+			c.ring(writerOf(s), messages.Writable{})
 		}
 	}
 }

@@ -151,7 +151,7 @@ func (s *Session) wake() (any bool) {
 	for _, from := range [...]side{client, server} {
 		if f := &c.flow[from]; !f.Held() && !f.Ended() && !f.IsCut() && c.socket[from].Unread() > 0 {
 			c.moved[from].Store(c.lane.loop.Now())
-			c.lane.hub.send(c.crew[readerOf(from)].pid, messages.Readable{})
+			c.ring(readerOf(from), messages.Readable{})
 			any = true
 		}
 	}
@@ -212,4 +212,4 @@ func (t *timed) ReceiveTimeout() time.Duration {
 type bellringer connection
 
 // Run is called by the loop when the timer is due.
-func (b *bellringer) Run() { b.lane.hub.send(b.pid, &actor.ReceiveTimeout{}) }
+func (b *bellringer) Run() { (*connection)(b).tell(&actor.ReceiveTimeout{}) }
