@@ -28,7 +28,8 @@ func (s *Session) Receive(ctx actor.Context) {
 		s.lane.hub.guarded(PointRestarting, ctx.Self(), nil)
 	case *actor.Stopping:
 		s.leaving = true
-		s.lane.hub.guarded(PointStopping, ctx.Self(), func() { s.settle(messages.CauseSupervision, nil) })
+		s.lane.hub.guarded(PointStopping, ctx.Self(), nil)
+		s.settle(messages.CauseSupervision, nil)
 		s.conn.release()
 	case *actor.Stopped:
 		s.lane.hub.guarded(PointStopped, ctx.Self(), nil)
