@@ -125,7 +125,7 @@ func (c *connection) release() {
 		c.dialing = nil
 	}
 	if c.fd >= 0 { // the session died before it could watch its client
-		wire.CloseDescriptor(int(c.fd))
+		wire.ResetDescriptor(int(c.fd))
 		c.fd = -1
 	}
 	for s := range sides {

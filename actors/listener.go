@@ -122,7 +122,7 @@ func (l *Listener) admit(ctx actor.Context) {
 		a := h.lobby[0]
 		h.lobby = h.lobby[1:]
 		if l.draining != serving {
-			wire.CloseDescriptor(a.fd)
+			wire.ResetDescriptor(a.fd)
 			continue
 		}
 		h.served++
@@ -132,7 +132,7 @@ func (l *Listener) admit(ctx actor.Context) {
 		h.lanes[0].arriving = c
 		if _, err := ctx.SpawnNamed(c.lane.session, "session-"+strconv.FormatUint(c.id, 10)); err != nil {
 			h.live.Add(-1)
-			wire.CloseDescriptor(a.fd)
+			wire.ResetDescriptor(a.fd)
 		}
 		h.lanes[0].arriving = nil
 		h.fault(PointAfterSpawn, ctx.Self())
@@ -214,7 +214,7 @@ func (l *Listener) close() {
 		h.fd = -1
 	}
 	for _, a := range h.lobby {
-		wire.CloseDescriptor(a.fd)
+		wire.ResetDescriptor(a.fd)
 	}
 	h.lobby = nil
 }

@@ -125,3 +125,9 @@ func zone(name string) uint32 {
 func LacksIPv6(err error) bool {
 	return errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL)
 }
+
+// ResetDescriptor closes the descriptor of a connection with a RST: its peer was promised nothing that it will not get.
+func ResetDescriptor(fd int) {
+	_ = syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
+	closeDescriptor(fd)
+}
