@@ -96,7 +96,7 @@ func (a *Acceptor) accept(ctx actor.Context) {
 			a.wait(errno)
 			return
 		}
-		if h.paused {
+		if h.paused || fd >= h.scarce {
 			break // one at a time, so that each finds out whether there is a second descriptor for it
 		}
 	}

@@ -97,7 +97,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Loops = cmp.Or(c.Loops, max(1, runtime.GOMAXPROCS(0)/2))
 	if c.MaxSessions == 0 {
-		c.MaxSessions = max(1, (descriptorLimit()-reserve)/2)
+		c.MaxSessions = max(1, (descriptorLimit()-reserve-2*c.pipes()*c.Loops)/2)
 	}
 	return c, nil
 }
@@ -110,6 +110,10 @@ func descriptorLimit() int {
 	}
 	return int(min(uint64(r.Cur), 1<<20))
 }
+
+// scarce is the descriptor number from which on clients are let in one at a time, so that each gets its second descriptor, the one for
+// the destination, before the next gets its first.
+func (c *Config) scarce() int { return descriptorLimit() - reserve }
 
 // pipes is how many kernel pipes a loop may use: they are worth two descriptors each to a bulk flow, and must not starve sessions.
 func (c *Config) pipes() int { return min(256, descriptorLimit()/16) / c.Loops }

@@ -28,7 +28,7 @@ func Start(cfg Config, onEvent func(event any)) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &hub{cfg: cfg, done: make(chan struct{})}
+	h := &hub{cfg: cfg, scarce: cfg.scarce(), done: make(chan struct{})}
 	if h.strategy, err = strategyNamed(cfg.Supervision); err != nil {
 		return nil, err
 	}
