@@ -93,6 +93,7 @@ func output(t *testing.T, name string, args ...string) string {
 type process struct {
 	cmd     *exec.Cmd
 	addr    string // that it listens on
+	api     string // where a proxy has its admin API
 	logFile string // its standard output and standard error
 	ended   chan struct{}
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -22,47 +21,31 @@ func TestKilledActors(t *testing.T) {
 		t.Run("download, "+strategy, func(t *testing.T) {
 			t.Parallel()
 			need(t, "curl", "nginx")
-			k := newKiller(t, strategy)
-			p := startProxy(t, startNginx(t, theBigFile(t).dir), k.flags...)
-			k.during(t, p, func() { download(t, p) })
+			p := startProxy(t, startNginx(t, theBigFile(t).dir), killable(strategy)...)
+			killDuring(t, p, func() { download(t, p) })
 		})
 	}
 	for _, strategy := range []string{"one-for-one", "all-for-one"} {
 		t.Run("rsync, "+strategy, func(t *testing.T) {
 			t.Parallel()
 			need(t, "rsync", "ssh", "ssh-keygen", "sshd")
-			k := newKiller(t, strategy)
-			peers, p := startSSH(t, k.flags...)
+			peers, p := startSSH(t, killable(strategy)...)
 			tree := makeTree(t)
-			k.during(t, p, func() { rsyncBothWays(t, peers, tree) })
+			killDuring(t, p, func() { rsyncBothWays(t, peers, tree) })
 		})
 	}
 }
 
-// killer makes actors of a proxy fail, by its admin API.
-type killer struct {
-	flags []string // what the proxy must be started with
-	api   string
-	http  http.Client
+// killable are the flags of a proxy whose actors may be killed, more often than would be tolerated of any other.
+func killable(strategy string) []string {
+	return []string{"--faults", "--supervision", strategy, "--max-restarts", "1000000"}
 }
 
-func newKiller(t *testing.T, strategy string) *killer {
+// killDuring kills while some traffic goes on, and fails the test if there was too little time for that to mean anything.
+func killDuring(t *testing.T, p *process, traffic func()) {
 	t.Helper()
-	admin := net.JoinHostPort(host, freePort(t))
-	k := &killer{
-		// So many restarts would be too many for any other proxy.
-		flags: []string{"--admin", admin, "--faults", "--supervision", strategy, "--max-restarts", "1000000"},
-		api:   "http://" + admin + "/api/",
-		http:  http.Client{Transport: &http.Transport{}, Timeout: 5 * time.Second},
-	}
-	t.Cleanup(k.http.CloseIdleConnections)
-	return k
-}
-
-// during kills while some traffic goes on, and fails the test if there was too little time for that to mean anything.
-func (k *killer) during(t *testing.T, p *process, traffic func()) {
-	t.Helper()
-	over, killed := make(chan struct{}), make(chan error)
+	k := &killer{api: p.api, http: newClient(t)}
+	over, killed := make(chan struct{}), make(chan error, 1)
 	go func() { killed <- k.kill(over) }()
 	func() {
 		defer close(over) // also if the traffic fails the test
@@ -76,6 +59,12 @@ func (k *killer) during(t *testing.T, p *process, traffic func()) {
 		t.Errorf("only %d actors failed", failures)
 	}
 	t.Logf("%d actors failed", failures)
+}
+
+// killer makes actors of a proxy fail, by its admin API.
+type killer struct {
+	api  string
+	http *http.Client
 }
 
 // kill kills until over is closed.
@@ -104,14 +93,8 @@ type actor struct {
 // killOne kills one actor of one session, if there is a session.
 func (k *killer) killOne() error {
 	var root actor
-	reply, err := k.http.Get(k.api + "tree")
-	if err != nil {
+	if err := get(k.http, k.api+"tree", &root); err != nil {
 		return err
-	}
-	err = json.NewDecoder(reply.Body).Decode(&root)
-	_ = reply.Body.Close()
-	if err != nil {
-		return fmt.Errorf("the tree: %w", err)
 	}
 	var victims []actor
 	for _, session := range root.Children {
@@ -132,7 +115,7 @@ func (k *killer) killOne() error {
 	if err != nil {
 		return err
 	}
-	reply, err = k.http.Post(k.api+"faults", "application/json", bytes.NewReader(body))
+	reply, err := k.http.Post(k.api+"faults", "application/json", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
