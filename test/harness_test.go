@@ -340,19 +340,21 @@ func (r *rig) open(seed uint64, bytes int, rules func(pid string) []*fault.Rule)
 		r.plan.Add(rules(pid)...)
 	}
 	conn, err := net.DialTimeout("tcp", r.proxy.Addr().String(), patience)
-	if err != nil {
+	if err != nil { // that session may have died before the call returned
+		err = errors.Join(err, r.await(pid+" was closed", func() bool { _, died := r.closed[pid]; return died }), r.discardArrivals())
 		return nil, err
 	}
 	s := &stream{client: conn.(*net.TCPConn), pid: pid, seed: seed, bytes: bytes, mid: make(chan struct{}), gate: make(chan struct{})}
 	var opened string
-	var died, connected bool
+	var died bool
 	err = r.await("the session was opened", func() bool {
 		opened = r.opened[conn.LocalAddr().String()]
 		_, died = r.closed[pid]
-		connected = r.visits[fault.Place{At: actors.PointConnected, Who: pid}] > 0
 		return opened != "" || died
 	})
-	if err == nil && (opened != "" || connected) {
+	if opened == "" {
+		err = errors.Join(err, r.discardArrivals())
+	} else {
 		select {
 		case s.server = <-r.arrivals:
 		case <-time.After(patience):
@@ -374,6 +376,27 @@ func (r *rig) open(seed uint64, bytes int, rules func(pid string) []*fault.Rule)
 	s.client.SetDeadline(deadline)
 	s.server.SetDeadline(deadline)
 	return s, nil
+}
+
+// discardArrivals closes what sessions that died young have left behind at the destination, so that nobody takes it for the other end of
+// a stream. To know when it has come to the last, it sends a connection of its own after them.
+func (r *rig) discardArrivals() error {
+	last, err := net.DialTimeout("tcp", r.origin.Addr().String(), patience)
+	if err != nil {
+		return err
+	}
+	defer last.Close()
+	for {
+		select {
+		case conn := <-r.arrivals:
+			conn.Close()
+			if conn.RemoteAddr().String() == last.LocalAddr().String() {
+				return nil
+			}
+		case <-time.After(patience):
+			return errors.New("the destination accepts nobody")
+		}
+	}
 }
 
 func (s *stream) close() {
