@@ -115,6 +115,7 @@ func (s *Session) relay(ctx actor.Context) {
 }
 
 func (s *Session) spawn(ctx actor.Context, r role) {
+	s.conn.crew[r].disarm(s.lane.loop) // should the last holder of this place have been waiting for its restart: here it is
 	pid, err := ctx.SpawnNamed(s.lane.children[r], r.String())
 	if err != nil {
 		panic(err) // a namesake is alive: a defect, and the listener's to decide on
