@@ -71,15 +71,15 @@ func (s *Socket) Accept() (fd int, from netip.AddrPort, errno syscall.Errno) {
 
 // connect makes a socket and starts to connect it.
 func connect(to netip.AddrPort) (fd int, err error) {
-	family, sa := sockaddr(to)
+	family, _ := sockaddr(to)
 	fd, err = newSocket(family)
 	if err != nil {
 		return -1, err
 	}
 	// The server's bytes and urgent bytes are passed on as they come, as on the client's side; see Bind.
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
-	if err = unix.Connect(fd, sa); err != nil && !errors.Is(err, unix.EINPROGRESS) {
+	_ = setOption(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	_ = setOption(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
+	if err = connectTo(fd, to); err != nil && !errors.Is(err, unix.EINPROGRESS) {
 		closeDescriptor(fd)
 		return -1, err
 	}

@@ -129,7 +129,7 @@ func (s *Socket) wrote(errno syscall.Errno) syscall.Errno {
 }
 
 // ShutdownWrite sends a FIN after what has been written. An error means that the connection is gone already, and is told by reading.
-func (s *Socket) ShutdownWrite() { _ = syscall.Shutdown(int(s.fd), syscall.SHUT_WR) }
+func (s *Socket) ShutdownWrite() { shutdownWrite(int(s.fd)) }
 
 // Close closes the socket: a FIN goes out after what has been written, unless unread bytes wait; then the system resets.
 func (s *Socket) Close() {

@@ -71,6 +71,16 @@ func acceptOne(fd int) (int, netip.AddrPort, syscall.Errno) {
 	return n, addrPort(from), 0
 }
 
+func setOption(fd, level, name, value int) error { return unix.SetsockoptInt(fd, level, name, value) }
+
+// connectTo starts to connect; on a non-blocking socket it returns EINPROGRESS.
+func connectTo(fd int, to netip.AddrPort) error {
+	_, sa := sockaddr(to)
+	return unix.Connect(fd, sa)
+}
+
+func shutdownWrite(fd int) { _ = unix.Shutdown(fd, unix.SHUT_WR) }
+
 // Splicing exists on Linux only; flows here use buffers alone.
 const canSplice = false
 
