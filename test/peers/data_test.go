@@ -15,13 +15,16 @@ import (
 	"testing"
 )
 
-// bigSize is that of the big body. The race detector watches the proxy's decisions, which come with every buffer; half as much
-// shows it plenty of them.
-func bigSize() int64 {
+// bigSize is that of the big body.
+var bigSize = int64(amount(1 << 30))
+
+// amount is n, or a quarter of it under the race detector: that makes everything slower, and what it watches, the proxy's decisions,
+// comes with every buffer and request, so that a part of them shows it enough.
+func amount(n int) int {
 	if underRace {
-		return 1 << 29
+		return n / 4
 	}
-	return 1 << 30
+	return n
 }
 
 // noise is an endless stream of bytes that does not repeat itself, the same for the same name.
@@ -73,7 +76,7 @@ var makeBigFile = sync.OnceValues(func() (servedFile, error) {
 	f := servedFile{dir: filepath.Join(sharedDir, "served"), name: "big"}
 	err := os.Mkdir(f.dir, 0o755)
 	if err == nil {
-		f.digest, err = writeSparse(filepath.Join(f.dir, f.name), bigSize())
+		f.digest, err = writeSparse(filepath.Join(f.dir, f.name), bigSize)
 	}
 	return f, err
 })

@@ -104,7 +104,7 @@ func TestUpload(t *testing.T) {
 	root := t.TempDir()
 	p := startProxy(t, startNginx(t, root))
 	// curl announces the first body's length; it does not know the second's and sends it in chunks.
-	const size = 200 << 20
+	size := int64(amount(100 << 20))
 	file := filepath.Join(t.TempDir(), "upload")
 	announced, err := writeSparse(file, size)
 	if err != nil {
@@ -126,12 +126,13 @@ func TestManyRequests(t *testing.T) {
 	t.Parallel()
 	need(t, "ab", "nginx")
 	root := t.TempDir()
-	const size, requests = 5000, "5000"
+	const size = 5000
+	requests := fmt.Sprint(amount(5000))
 	writeFile(t, root, "page", string(random("page", size)))
 	p := startProxy(t, startNginx(t, root))
 	for _, keepAlive := range []bool{true, false} {
 		args := []string{"-q", "-c", "100", "-n", requests, "-s", "20"}
-		want := map[string]string{"Complete requests": requests, "Failed requests": "0", "Document Length": "5000 bytes", "HTML transferred": "25000000 bytes"}
+		want := map[string]string{"Complete requests": requests, "Failed requests": "0", "HTML transferred": fmt.Sprintf("%d bytes", size*amount(5000))}
 		if keepAlive {
 			args, want["Keep-Alive requests"] = append(args, "-k"), requests
 		}

@@ -40,7 +40,7 @@ func TestRedisBenchmark(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			server := startRedis(t)
 			p := startProxy(t, server)
-			n := fmt.Sprint(c.requests)
+			n := fmt.Sprint(amount(c.requests))
 			// The client ends with an error if a reply is none that it understands, or is one of failure.
 			output(t, "redis-benchmark", redis(p, append(c.args, "-q", "-c", "50", "-n", n, "-t", "set,incr,get")...)...)
 			stats := output(t, "redis-cli", redis(server, "INFO", "commandstats")...)
@@ -58,7 +58,7 @@ func TestRedisValue(t *testing.T) {
 	need(t, "redis-cli", "redis-server")
 	server := startRedis(t)
 	p := startProxy(t, server)
-	value := random("value", 32<<20)
+	value := random("value", amount(32<<20))
 	var reply bytes.Buffer
 	run(t, bytes.NewReader(value), &reply, "redis-cli", redis(p, "-x", "SET", "key")...)
 	if got := strings.TrimSpace(reply.String()); got != "OK" {

@@ -94,7 +94,7 @@ func TestSSHStream(t *testing.T) {
 	peers, _ := startSSH(t)
 	// The stream goes in both directions at once: cat sends back what it gets.
 	sent, got := sha256.New(), sha256.New()
-	stream := io.TeeReader(io.LimitReader(noise("ssh"), 128<<20), sent)
+	stream := io.TeeReader(io.LimitReader(noise("ssh"), int64(amount(100<<20))), sent)
 	run(t, stream, got, "ssh", "-F", peers.config, "peer", "cat")
 	if digest(got) != digest(sent) {
 		t.Error("cat did not send back what it was sent")
@@ -136,7 +136,7 @@ func makeTree(t *testing.T) string {
 		name := fmt.Sprintf("f%d", i)
 		writeFile(t, dir, name, string(random(name, i*i/3)))
 	}
-	writeFile(t, tree, "large", string(random("large", 50<<20)))
+	writeFile(t, tree, "large", string(random("large", amount(50<<20))))
 	return tree
 }
 
