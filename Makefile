@@ -45,6 +45,16 @@ bench: ## measure against HAProxy, nginx and io.Copy: make bench [WORK=rtt] [ROU
 	go build -o bin/bench ./test/bench
 	bin/bench $(if $(WORK),--work '$(WORK)') $(if $(ROUNDS),--rounds $(ROUNDS))
 
+PROFILED = rtt-1 rtt-64 churn bulk-up-1 bulk-down-1 idle
+profile: ## leave CPU, heap and trace profiles of each kind of work in test/out/profile
+	go build -o bin/bench ./test/bench
+	CGO_ENABLED=0 go build -tags profile -o bin/tcpproxy-profile ./cmd/tcpproxy
+	for w in $(PROFILED); do \
+		mkdir -p test/out/profile/$$w && \
+		TCPPROXY_PROFILE=$(CURDIR)/test/out/profile/$$w bin/bench --work "$$w$$" --peers tcpproxy --rounds 1 \
+			--tcpproxy bin/tcpproxy-profile --out test/out/profile/$$w || true; \
+	done
+
 install-peers: # install what the tests talk to, where that may be done
 	@test/install-peers.sh
 

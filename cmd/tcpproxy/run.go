@@ -31,6 +31,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
 
+	defer profile()()
 	log, flush := logging.New(stderr, plan.LogLevel, plan.LogFormat)
 	defer flush()
 	return serve(plan, signals, stdout, log)

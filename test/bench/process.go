@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -30,6 +31,9 @@ type process struct {
 func startProcess(stdin io.Reader, stdout io.Writer, argv ...string) (*process, error) {
 	p := &process{cmd: exec.Command(argv[0], argv[1:]...), ended: make(chan struct{})}
 	p.cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+	if dir := profileDir(); dir != "" {
+		p.cmd.Env = append(p.cmd.Env, profileVariable+"="+dir)
+	}
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = stdin, stdout, &p.stderr
 	p.cmd.WaitDelay = 2 * time.Second // a grandchild may hold the pipes open
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
@@ -47,8 +51,12 @@ func (p *process) pid() int { return p.cmd.Process.Pid }
 
 // stop kills the whole group and waits until the last member is gone, so that
 // its dying is not charged to whoever is measured next. Nothing that is
-// measured happens after a run, so nobody is asked politely.
+// measured happens after a run, so nobody is asked politely, except a proxy
+// that has a profile to write.
 func (p *process) stop() {
+	if profileDir() != "" {
+		p.letWrite()
+	}
 	_ = syscall.Kill(-p.pid(), syscall.SIGKILL)
 	<-p.ended
 	for range 500 {
@@ -56,6 +64,25 @@ func (p *process) stop() {
 			return
 		}
 		time.Sleep(4 * time.Millisecond)
+	}
+}
+
+// profileVariable names the directory into which a proxy built for `make
+// profile` writes what it has recorded, when it ends.
+const profileVariable = "TCPPROXY_PROFILE"
+
+func profileDir() string { return os.Getenv(profileVariable) }
+
+// letWrite sends two signals, since the first only drains, and gives the
+// program some time to end by itself.
+func (p *process) letWrite() {
+	for range 10 {
+		_ = syscall.Kill(p.pid(), syscall.SIGTERM)
+		select {
+		case <-p.ended:
+			return
+		case <-time.After(200 * time.Millisecond):
+		}
 	}
 }
 
