@@ -45,10 +45,10 @@ func havoc(t *testing.T, strategy string, seed uint64) int {
 	var stops atomic.Int64
 	stop := func(k fault.Kill) { stops.Add(1); fault.Stop(r.proxy.System(), k.Who) }
 	for _, who := range []string{"listener", "listener/acceptor", "listener/session-*", "listener/session-*/*"} {
-		r.plan.Add(fault.Random(seed, 0.04, who))
+		r.plan.Add(fault.Random(seed, 0.08, who))
 	}
 	for _, who := range []string{"listener/acceptor", "listener/session-*/*"} { // stopping a session is how to end it
-		r.plan.Add(fault.Random(seed+1, 0.01, who).Do(stop))
+		r.plan.Add(fault.Random(seed+1, 0.02, who).Do(stop))
 	}
 	begun := time.Now()
 	var streams atomic.Int64
