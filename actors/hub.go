@@ -32,7 +32,7 @@ type hub struct {
 	// starving is how many sessions found no descriptor for the destination's side. Until they have one nobody is let in: each client
 	// takes a descriptor at once and asks for its second later, so many of them could hold all there are and none get anywhere.
 	starving atomic.Int64
-	scarce   int // see Config.scarce
+	scarce   int        // see Config.scarce
 	retry    wire.Timer // the acceptor's
 
 	chaos         *actor.PID // nil without Config.Chaos; lane 0's goroutine

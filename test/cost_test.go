@@ -66,12 +66,12 @@ func BenchmarkRoundTrip(b *testing.B) {
 					if err != nil {
 						return
 					}
-					server.Write(buf[:n])
+					_, _ = server.Write(buf[:n])
 				}
 			}()
 			buf := make([]byte, 64)
 			for b.Loop() {
-				client.Write(buf)
+				_, _ = client.Write(buf)
 				for n := 0; n < len(buf); {
 					m, err := client.Read(buf)
 					if err != nil {

@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"maps"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -284,12 +283,6 @@ func (r *rig) awaitRestarts(session string, want map[string]int) error {
 	return nil
 }
 
-func (r *rig) visited(at actors.Point, who string) int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.visits[fault.Place{At: at, Who: who}]
-}
-
 func (r *rig) failures(pid string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -373,8 +366,8 @@ func (r *rig) open(seed uint64, bytes int, rules func(pid string) []*fault.Rule)
 		return nil, err
 	}
 	deadline := time.Now().Add(patience)
-	s.client.SetDeadline(deadline)
-	s.server.SetDeadline(deadline)
+	_ = s.client.SetDeadline(deadline)
+	_ = s.server.SetDeadline(deadline)
 	return s, nil
 }
 
@@ -463,14 +456,14 @@ func (s *stream) stuff() string {
 		left -= len(rest)
 		for len(rest) > 0 {
 			if !full {
-				s.client.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+				_ = s.client.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
 			}
 			n, err := s.client.Write(rest)
 			rest = rest[n:]
 			if errors.Is(err, os.ErrDeadlineExceeded) && !full {
 				full = true
 				s.half()
-				s.client.SetWriteDeadline(time.Now().Add(patience))
+				_ = s.client.SetWriteDeadline(time.Now().Add(patience))
 			} else if err != nil {
 				if !full {
 					s.half()
@@ -610,7 +603,7 @@ func newSource(seed uint64) *source {
 
 func (f *source) next(n int) []byte {
 	f.want = slices.Grow(f.want[:0], n)[:n]
-	f.bytes.Read(f.want)
+	_, _ = f.bytes.Read(f.want)
 	return f.want
 }
 
@@ -715,12 +708,4 @@ func (g *started) finish() (client, server string) {
 	g.release()
 	ends := <-g.ends
 	return ends[0], ends[1]
-}
-
-// sum adds up restarts.
-func sum(restarts map[string]int) (n int) {
-	for m := range maps.Values(restarts) {
-		n += m
-	}
-	return n
 }

@@ -124,7 +124,7 @@ func TestHavocSeesALoss(t *testing.T) {
 
 // relay copies, and spoils its third read, or the last one if there are fewer.
 func relay(to, from *net.TCPConn, spoil func([]byte) []byte) {
-	defer to.CloseWrite()
+	defer func() { _ = to.CloseWrite() }()
 	b := make([]byte, 4<<10)
 	for i := 0; ; i++ {
 		n, err := from.Read(b)
@@ -156,6 +156,6 @@ func pair(t *testing.T) (a, b *net.TCPConn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.SetDeadline(time.Now().Add(patience))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	return c.(*net.TCPConn), d.(*net.TCPConn)
 }

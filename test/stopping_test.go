@@ -54,8 +54,8 @@ func TestSessionStopsWhileChildrenFail(t *testing.T) {
 						if err != nil {
 							continue // it has died already, as some strategies would have it
 						}
-						s.client.Write(make([]byte, 1+rnd.IntN(40<<10)))
-						s.server.Write(make([]byte, 1+rnd.IntN(40<<10)))
+						_, _ = s.client.Write(make([]byte, 1+rnd.IntN(40<<10)))
+						_, _ = s.server.Write(make([]byte, 1+rnd.IntN(40<<10)))
 						r.storm(rnd, s.pid)
 						way := rnd.IntN(5)
 						switch way {
@@ -68,7 +68,7 @@ func TestSessionStopsWhileChildrenFail(t *testing.T) {
 							id, _ := strconv.ParseUint(s.pid[len("listener/session-"):], 10, 64)
 							r.proxy.System().Root.Send(r.proxy.Listener(), &messages.EndSession{ID: id})
 						case 3:
-							s.client.SetLinger(0)
+							_ = s.client.SetLinger(0)
 							s.client.Close()
 						case 4:
 							s.close()
@@ -120,13 +120,13 @@ func TestBothPeersReset(t *testing.T) {
 	if err := newSource(1).sendTo(s.client, bytes); err != nil {
 		t.Fatal(err)
 	}
-	s.client.SetLinger(0)
+	_ = s.client.SetLinger(0)
 	s.client.Close()
 	reader := s.pid + "/client-reader"
 	if err := r.await("the reset was read", func() bool { return r.visits[fault.Place{At: actors.PointAfterEnd, Who: reader}] > 0 }); err != nil {
 		t.Fatal(err)
 	}
-	s.server.SetLinger(0)
+	_ = s.server.SetLinger(0)
 	s.server.Close()
 	begun := time.Now()
 	if _, err := r.awaitClosed(s.pid); err != nil {
@@ -154,8 +154,8 @@ func TestProxyStopsWhileChildrenFail(t *testing.T) {
 							t.Fatal(err)
 						}
 						defer s.close()
-						s.client.Write(make([]byte, 10<<10))
-						s.server.Write(make([]byte, 10<<10))
+						_, _ = s.client.Write(make([]byte, 10<<10))
+						_, _ = s.server.Write(make([]byte, 10<<10))
 					}
 					for _, who := range []string{"*", "*/*", "*/*/*"} {
 						r.plan.Add(fault.Random(seed, 0.2, who))
@@ -203,7 +203,7 @@ func TestFaultsInLifecycle(t *testing.T) {
 					}
 					if err == nil {
 						defer client.Close()
-						client.SetDeadline(time.Now().Add(patience))
+						_ = client.SetDeadline(time.Now().Add(patience))
 					}
 					hopeless := at == actors.PointStarted && who != "listener" && who != "listener/acceptor" && (strategy != "resume" || who == "listener/session-*")
 					if at == actors.PointStarted && who == "listener/acceptor" {
@@ -232,7 +232,7 @@ func TestFaultsInLifecycle(t *testing.T) {
 						if err := newSource(1).sendTo(client, 1000); err != nil {
 							t.Error(err)
 						}
-						server.SetDeadline(time.Now().Add(patience))
+						_ = server.SetDeadline(time.Now().Add(patience))
 						if err := newSource(1).expectFrom(server, 1000); err != nil {
 							t.Error(err)
 						}

@@ -80,14 +80,12 @@ func TestKilledAcceptorLosesNoClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	const clients = 50
-	var all []net.Conn
 	for i := range clients {
 		conn, err := net.Dial("tcp", r.proxy.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		all = append(all, conn)
 		switch i % 10 {
 		case 3:
 			r.fail("listener/acceptor")

@@ -24,7 +24,7 @@ func Example() {
 	go func() {
 		conn, err := destination.Accept()
 		if err == nil {
-			io.Copy(conn, conn)
+			_, _ = io.Copy(conn, conn)
 			conn.Close()
 		}
 	}()
@@ -51,8 +51,8 @@ func Example() {
 	}
 	sent := []byte(strings.Repeat("not a byte is lost or repeated ", 1000))
 	go func() {
-		client.Write(sent)
-		client.(*net.TCPConn).CloseWrite()
+		_, _ = client.Write(sent)
+		_ = client.(*net.TCPConn).CloseWrite()
 	}()
 	received, err := io.ReadAll(client)
 	client.Close()

@@ -37,11 +37,6 @@ func random(name string, size int) []byte {
 	return b
 }
 
-func sum(b []byte) string {
-	h := sha256.Sum256(b)
-	return hex.EncodeToString(h[:])
-}
-
 func digest(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
 
 // sumFile is the digest of a file, which may be larger than memory.

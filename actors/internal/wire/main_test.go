@@ -16,7 +16,7 @@ import (
 
 // TestMain fails the package if a test leaves a goroutine or a descriptor behind.
 func TestMain(m *testing.M) {
-	time.Sleep(1) // the first timer makes the runtime open its own poller
+	time.Sleep(time.Nanosecond) // the first timer makes the runtime open its own poller
 	before := descriptors()
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		if after := descriptors(); code == 0 && after != before {
