@@ -68,9 +68,16 @@ type rig struct {
 // newRig starts a proxy. When the test ends it is stopped, and must leave nothing behind.
 func newRig(t testing.TB, cfg actors.Config, rules ...*fault.Rule) *rig {
 	t.Helper()
+	return startRig(t, cfg, false, rules...)
+}
+
+// startRig is newRig, with a log of everything from the very first step if it is tracing.
+func startRig(t testing.TB, cfg actors.Config, tracing bool, rules ...*fault.Rule) *rig {
+	t.Helper()
 	leaves(t)
 	r := &rig{
-		plan: fault.NewPlan(rules...), arrivals: make(chan *net.TCPConn, 4096),
+		tracing: tracing,
+		plan:    fault.NewPlan(rules...), arrivals: make(chan *net.TCPConn, 4096),
 		visits: map[fault.Place]int{}, opened: map[string]string{}, closed: map[string]messages.SessionClosed{},
 		failed: map[string][]messages.ActorFailed{}, restarted: map[string]int{},
 	}

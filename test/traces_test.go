@@ -16,10 +16,7 @@ func TestTraces(t *testing.T) {
 	for _, strategy := range actors.SupervisionStrategies() {
 		t.Run(strategy, func(t *testing.T) {
 			// With one loop everything happens on one goroutine, so there is one order.
-			r := newRig(t, actors.Config{Supervision: strategy, Loops: 1})
-			r.mu.Lock()
-			r.tracing = true
-			r.mu.Unlock()
+			r := startRig(t, actors.Config{Supervision: strategy, Loops: 1}, true)
 			say := func(line string) {
 				r.mu.Lock()
 				r.log = append(r.log, "", "# "+line)
