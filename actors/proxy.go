@@ -90,10 +90,8 @@ func (h *hub) open() error {
 // loops seldom meet, while so many nearly empty maps cost 3 MB, and each actor a kilobyte and a cache miss.
 func condense(r *actor.ProcessRegistryValue) {
 	few := cmap.New()
-	for _, shard := range r.LocalPIDs.LocalPIDs {
-		for id, process := range shard.Items() {
-			few.Set(id, process)
-		}
+	for _, slice := range r.LocalPIDs.LocalPIDs {
+		slice.IterCb(func(id string, process any) { few.Set(id, process) }) // Items would start a goroutine for each shard
 	}
 	r.LocalPIDs = &actor.SliceMap{LocalPIDs: []cmap.ConcurrentMap{few}}
 }
