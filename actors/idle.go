@@ -164,28 +164,19 @@ func (s *Session) wake() (any bool) {
 // bytes, so what counts as silence is decided in look, not by the mailbox.
 type timed struct {
 	actor.Context
-	actor.Supervisor // a decorated context would otherwise not be one any more
-	conn             *connection
 }
 
 func withReceiveTimeout(next actor.ContextDecoratorFunc) actor.ContextDecoratorFunc {
 	return func(ctx actor.Context) actor.Context {
-		ctx = next(ctx)
-		supervisor, _ := ctx.(actor.Supervisor)
-		return &timed{Context: ctx, Supervisor: supervisor}
+		return &timed{next(ctx)}
 	}
 }
 
-// Children is in both embedded interfaces.
-func (t *timed) Children() []*actor.PID { return t.Context.Children() }
+// supervisor is the session's context as a supervisor, which a decorated context is not any more.
+func supervisor(ctx actor.Context) actor.Supervisor { return ctx.(*timed).Context.(actor.Supervisor) }
 
-// connection is found on the first call from Started, when it is surely the actor's turn.
-func (t *timed) connection() *connection {
-	if t.conn == nil {
-		t.conn = t.Context.Actor().(*Session).conn
-	}
-	return t.conn
-}
+// connection is the session's, nil before its start.
+func (t *timed) connection() *connection { return t.Actor().(*Session).conn }
 
 // SetReceiveTimeout makes *actor.ReceiveTimeout arrive once, after d.
 func (t *timed) SetReceiveTimeout(d time.Duration) {
@@ -195,17 +186,18 @@ func (t *timed) SetReceiveTimeout(d time.Duration) {
 
 // CancelReceiveTimeout makes it not arrive.
 func (t *timed) CancelReceiveTimeout() {
-	if t.conn != nil {
-		t.conn.lane.loop.Disarm(&t.conn.timer)
+	if c := t.connection(); c != nil {
+		c.lane.loop.Disarm(&c.timer)
 	}
 }
 
 // ReceiveTimeout is what remains until it arrives, 0 if it will not.
 func (t *timed) ReceiveTimeout() time.Duration {
-	if t.conn == nil {
+	c := t.connection()
+	if c == nil {
 		return 0
 	}
-	return t.conn.lane.loop.Remains(&t.conn.timer)
+	return c.lane.loop.Remains(&c.timer)
 }
 
 // bellringer is a connection's timer.

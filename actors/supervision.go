@@ -80,7 +80,7 @@ func (s *Session) replace(ctx actor.Context, who *actor.PID) {
 	if s.leaving || !known {
 		return
 	}
-	s.apply(failure{session: s, supervisor: ctx.(actor.Supervisor), ctx: ctx, role: r, reason: errStopped})
+	s.apply(failure{session: s, supervisor: supervisor(ctx), ctx: ctx, role: r, reason: errStopped})
 }
 
 // apply has the chosen strategy answer a failure, unless there were too many of them: then the session gives up.
@@ -220,7 +220,7 @@ func (s *Session) restartDelayed(ctx actor.Context, m *restartNow) {
 		return
 	}
 	crew.failures.delay = nil
-	f := failure{session: s, supervisor: ctx.(actor.Supervisor), role: d.role}
+	f := failure{session: s, supervisor: supervisor(ctx), role: d.role}
 	if d.stopped {
 		f.ctx = ctx
 	}

@@ -18,10 +18,10 @@ import (
 )
 
 const (
-	// slack is the garbage allowed, in bytes, beside a half of what lives.
-	slack = 12 << 20
+	// slack is the garbage allowed, in bytes, beside a quarter of what lives.
+	slack = 6 << 20
 	// quiet is how long no session must have come or gone before memory is given back.
-	quiet = time.Second
+	quiet = time.Second / 2
 	// worthwhile is how much there must be to give back.
 	worthwhile = 2 << 20
 )
@@ -92,11 +92,11 @@ func (k *Keeper) pace() {
 	runtime.SetFinalizer(&sentinel{keeper: k}, func(s *sentinel) { s.keeper.pace() })
 }
 
-// percentFor is the GOGC that lets the heap grow by slack and a half of what lives. The runtime never collects below 4 MB × GOGC ÷ 100,
+// percentFor is the GOGC that lets the heap grow by slack and a quarter of what lives. The runtime never collects below 4 MB × GOGC ÷ 100,
 // so for a small heap that is what counts.
 func percentFor(live uint64) int {
 	live = max(live, 1<<20)
-	grown := slack + live/2
+	grown := slack + live/4
 	return int(min(100*grown/live, 100*(live+grown)/(4<<20)))
 }
 

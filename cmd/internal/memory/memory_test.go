@@ -13,12 +13,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The pace must let a heap of any size grow by the slack and a half of what lives, by either of the runtime's two rules.
+// The pace must let a heap of any size grow by the slack and a quarter of what lives, by either of the runtime's two rules.
 func TestPace(t *testing.T) {
 	for _, live := range []uint64{1 << 20, 2 << 20, 4 << 20, 16 << 20, 64 << 20, 1 << 30} {
 		percent := uint64(percentFor(live))
 		goal := max(live+live*percent/100, 4<<20*percent/100)
-		want := live + slack + live/2
+		want := live + slack + live/4
 		if goal < want*9/10 || goal > want*11/10 {
 			t.Errorf("with %d MB live the next collection is at %d MB, want about %d", live>>20, goal>>20, want>>20)
 		}
