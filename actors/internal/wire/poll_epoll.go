@@ -20,7 +20,11 @@ type poller struct {
 	wakefd int
 	events [eventsAtOnce]unix.EpollEvent
 	n      int
-	file   *os.File // epfd, as the Go runtime's own poller sees it; it closes epfd
+
+	// gate is a second epoll descriptor, which watches epfd only while the loop parks. It is what the Go runtime's own poller gets to
+	// see: if that watched epfd itself, some thread of the runtime's would wake up for each event of a busy loop.
+	gate   int
+	file   *os.File // gate, for the runtime; it closes it
 	parked syscall.RawConn
 }
 
@@ -39,10 +43,20 @@ func (p *poller) open() error {
 		_ = unix.Close(epfd)
 		return err
 	}
-	p.epfd, p.wakefd = epfd, wakefd
-	_ = unix.SetNonblock(epfd, true) // makes os.NewFile hand it to the runtime's poller
-	p.file = os.NewFile(uintptr(epfd), "epoll")
+	gate, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		_ = unix.Close(epfd)
+		_ = unix.Close(wakefd)
+		return err
+	}
+	p.epfd, p.wakefd, p.gate = epfd, wakefd, gate
+	_ = unix.SetNonblock(gate, true) // makes os.NewFile hand it to the runtime's poller
+	p.file = os.NewFile(uintptr(gate), "epoll")
 	if p.parked, err = p.file.SyscallConn(); err != nil {
+		p.close()
+		return err
+	}
+	if err := unix.EpollCtl(gate, unix.EPOLL_CTL_ADD, epfd, &unix.EpollEvent{}); err != nil {
 		p.close()
 		return err
 	}
@@ -57,6 +71,7 @@ func (p *poller) open() error {
 
 func (p *poller) close() {
 	_ = p.file.Close()
+	_ = unix.Close(p.epfd)
 	_ = unix.Close(p.wakefd)
 }
 
@@ -81,8 +96,8 @@ const shortWait = 4 * time.Millisecond
 //
 // There are two ways to wait. A blocking system call is the quick one, but one that lasts 10 ms makes the Go runtime take the
 // processor away from this thread, and then its monitor thread wakes up every 20 µs for a while: that was 10 % of the CPU time of
-// a busy proxy, and more of a quiet one. Parking in the runtime's own poller, which watches our epoll descriptor, costs a system
-// call more for each wake-up, and nothing at all while it lasts. So: the first while a burst lasts, the second when it is over.
+// a busy proxy, and more of a quiet one. Parking in the runtime's own poller costs a few system
+// calls more for each wake-up, and nothing at all while it lasts. So: the first while a burst lasts, the second when it is over.
 func (p *poller) wait(timeout time.Duration) {
 	if timeout == 0 {
 		p.fetch(0)
@@ -100,10 +115,17 @@ func (p *poller) wait(timeout time.Duration) {
 		deadline = time.Now().Add(timeout - first)
 	}
 	_ = p.file.SetReadDeadline(deadline)
+	p.setGate(unix.EPOLLIN)
 	_ = p.parked.Read(func(uintptr) bool {
 		p.fetch(0)
 		return p.n > 0
 	})
+	p.setGate(0)
+}
+
+// setGate says which of epfd's events the runtime's poller shall see. It cannot fail: both descriptors are open.
+func (p *poller) setGate(events uint32) {
+	_ = unix.EpollCtl(p.gate, unix.EPOLL_CTL_MOD, p.epfd, &unix.EpollEvent{Events: events})
 }
 
 // fetch asks the system for events.
