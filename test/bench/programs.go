@@ -89,6 +89,7 @@ func (b *bench) build(ctx context.Context, name, pkg string) error {
 	b.progress("building %s", pkg)
 	out := filepath.Join(b.dir, name)
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", out, pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as the Makefile builds what people use
 	if said, err := cmd.CombinedOutput(); err != nil {
 		lines := strings.Split(strings.TrimSpace(string(said)), "\n")
 		return fmt.Errorf("building %s: %w: %s", pkg, err, strings.Join(lines, "; "))
