@@ -45,7 +45,7 @@ func TestFamilyFindsGrandchildren(t *testing.T) {
 	// The shell waits for a child of its own, which sleeps.
 	shell, err := startProcess(nil, nil, "/bin/sh", "-c", "sleep 30; true")
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	defer shell.stop()
 	deadline := time.Now().Add(5 * time.Second)
@@ -92,7 +92,7 @@ func TestHoldingsOfThisProcess(t *testing.T) {
 func TestStopKillsTheWholeGroup(t *testing.T) {
 	shell, err := startProcess(nil, nil, "/bin/sh", "-c", "trap '' TERM INT; sleep 30 & sleep 30")
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	shell.stop()
 	if err := syscall.Kill(-shell.pid(), 0); !errors.Is(err, syscall.ESRCH) {
