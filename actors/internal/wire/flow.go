@@ -144,6 +144,12 @@ func (f *Flow) fillPipe(src *Socket) Filled {
 		}
 		return did
 	}
+	// A pipe of 1 MiB takes more than that where pages are large. Fewer and larger chunks wake the peers, and us, less often.
+	for more := n; more >= pipeSize/2 && n < chunkMost; n += more {
+		if more, errno = splice(int(src.fd), p.w, pipeSize); errno != 0 && errno != syscall.EAGAIN {
+			src.failed = errno // told once: kept for the next read
+		}
+	}
 	p.left = n
 	f.pipe = p
 	f.state.Or(full | wanted) // a splice stops short for many reasons: only the next one tells whether there is more

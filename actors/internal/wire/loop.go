@@ -16,6 +16,7 @@ type Runner interface{ Run() }
 type Task struct {
 	next   *Task
 	runner Runner
+	heavy  bool // it moved much when it last ran; see Loop.runPosted
 }
 
 // Bind says what the task runs. Once, before the first Post.
@@ -25,6 +26,8 @@ const (
 	// turnBytes is how many bytes may move before the loop looks for new events again. It bounds how long somebody with one byte
 	// waits for those with gigabytes; they in turn lose one system call per so many bytes.
 	turnBytes = 256 << 10
+	// heavyBytes is how many bytes a task must have moved in one run to wait among its like the next time.
+	heavyBytes = 64 << 10
 	// turnRounds bounds the same for tasks that move no bytes but post each other.
 	turnRounds = 16
 	// hops is how far a task's consequences are followed before others have their turn: a reader, its writer, the reader's answer.
@@ -39,7 +42,8 @@ const (
 
 // Loop is a readiness loop. Its goroutine (the one that calls Run) runs handlers of ready sockets, due timers and posted tasks, one
 // after the other. Tasks run in rounds, in the order in which they were posted; but for its next few consequences (see followUp), what a
-// round posts runs in the next one, so that everyone has had a turn before anyone has many.
+// round posts runs in the next one, so that everyone has had a turn before anyone has many. Tasks that move bytes in bulk wait in a
+// queue of their own: between two of them all others have a turn.
 type Loop struct {
 	poller poller
 	slots  []slot  // the sockets being watched
@@ -47,6 +51,7 @@ type Loop struct {
 
 	posted  atomic.Pointer[Task] // a stack: newest first
 	later   queue                // fetched from posted, for the next round
+	heavy   queue                // the same, those that move bytes in bulk
 	asleep  atomic.Bool          // the loop waits, or is about to: whoever posts must wake it
 	closing atomic.Bool
 	waking  sync.Mutex // held while the wake-up descriptor is written to, or closed
@@ -145,22 +150,28 @@ func (l *Loop) Since() time.Duration { return time.Since(l.start) }
 // Spend notes that n bytes moved in this turn.
 func (l *Loop) spend(n int) { l.spent += n }
 
-// runPosted runs rounds of tasks until none is left or the turn is spent.
+// runPosted runs rounds of tasks until none is left or the turn is spent, and then the heavy ones, until the turn is spent. One heavy
+// task has its turn in any case, so neither kind can starve the other.
 func (l *Loop) runPosted() {
 	l.spent = 0
 	for round := 0; round < turnRounds && l.spent < turnBytes; round++ {
-		l.later.add(l.fetch())
+		l.sort(l.fetch())
 		t := l.later.first
 		if t == nil {
-			return
+			break
 		}
 		l.later = queue{}
 		for t != nil {
 			next := t.next
-			t.run()
+			l.run(t)
 			l.followUp()
 			t = next
 		}
+	}
+	for again := true; again && l.heavy.first != nil; again = l.spent < turnBytes {
+		t := l.heavy.take()
+		l.run(t)
+		l.followUp()
 	}
 }
 
@@ -171,14 +182,39 @@ func (l *Loop) followUp() {
 	for hop := 0; l.posted.Load() != nil; hop++ {
 		t := l.fetch()
 		if hop == hops {
-			l.later.add(t)
+			l.sort(t)
 			return
 		}
 		for t != nil {
 			next := t.next
-			t.run()
+			if hop > 0 && t.heavy {
+				l.heavy.add(t)
+			} else {
+				l.run(t)
+			}
 			t = next
 		}
+	}
+}
+
+// run runs a task, and notes whether it is a heavy one.
+func (l *Loop) run(t *Task) {
+	before := l.spent
+	t.next = nil
+	t.runner.Run()
+	t.heavy = l.spent-before >= heavyBytes
+}
+
+// sort puts tasks where they have to wait.
+func (l *Loop) sort(t *Task) {
+	for t != nil {
+		next := t.next
+		if t.heavy {
+			l.heavy.add(t)
+		} else {
+			l.later.add(t)
+		}
+		t = next
 	}
 }
 
@@ -188,24 +224,24 @@ func (l *Loop) fetch() *Task { return oldestFirst(l.posted.Swap(nil)) }
 // queue is a list of tasks for the loop's goroutine.
 type queue struct{ first, last *Task }
 
-// add puts a list of tasks behind those that wait.
+// add puts a task behind those that wait.
 func (q *queue) add(t *Task) {
-	if t == nil {
-		return
-	}
+	t.next = nil
 	if q.first == nil {
 		q.first = t
 	} else {
 		q.last.next = t
 	}
-	for q.last = t; q.last.next != nil; {
-		q.last = q.last.next
-	}
+	q.last = t
 }
 
-func (t *Task) run() {
-	t.next = nil
-	t.runner.Run()
+// take removes the first task.
+func (q *queue) take() *Task {
+	t := q.first
+	if q.first = t.next; q.first == nil {
+		q.last = nil
+	}
+	return t
 }
 
 // oldestFirst turns the stack of posted tasks into the order in which they came.
@@ -221,7 +257,7 @@ func oldestFirst(t *Task) *Task {
 func (l *Loop) wait() {
 	timeout := l.wheel.until(l.now)
 	l.asleep.Store(true)
-	if l.posted.Load() != nil || l.later.first != nil || l.closing.Load() {
+	if l.posted.Load() != nil || l.later.first != nil || l.heavy.first != nil || l.closing.Load() {
 		timeout = 0 // somebody may have posted before they could see that we are about to sleep
 	}
 	l.poller.wait(timeout)

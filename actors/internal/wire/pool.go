@@ -8,6 +8,8 @@ const (
 	// pipeSize is the room of a kernel pipe, the most that an unprivileged process may ask for. Bulk through 64 KiB pipes costs twice the
 	// CPU time, through 256 KiB pipes half as much again (make bench WORK=bulk).
 	pipeSize = 1 << 20
+	// chunkMost is how many bytes put an end to the filling of a pipe; a chunk is at most pipeSize longer.
+	chunkMost = 3 << 20
 	// pipesKept bounds the empty pipes that a loop keeps for later.
 	pipesKept = 8
 )

@@ -170,6 +170,36 @@ func TestResetMetBySplicing(t *testing.T) {
 	d.pipes.closeAll()
 }
 
+// TestResetBehindBulk has a reset come behind more bytes than one splice takes: the splice that meets it is one too many, and the bytes
+// before it count all the same. Where the system grants no such large buffer, there are fewer bytes.
+func TestResetBehindBulk(t *testing.T) {
+	const bytes = 7 * pipeSize / 4
+	d := newDriver(t, 1)
+	ours, theirs := tcpPair(t)
+	if unix.SetsockoptInt(ours, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 8*pipeSize) != nil {
+		_ = unix.SetsockoptInt(ours, unix.SOL_SOCKET, unix.SO_RCVBUF, 8*pipeSize)
+	}
+	w := watch(d, ours)
+	for w.Unread() < bytes {
+		if _, errno := send(theirs, make([]byte, min(64<<10, bytes-w.Unread()))); errno != 0 {
+			break
+		}
+	}
+	arrived := w.Unread() // the rest is lost in the reset
+	reset(theirs)
+	d.until("the reset", w.IsBroken)
+	w.splices = true // as if it had not been told yet
+	f := Flow{bulk: true}
+	for f.Fill(&w.Socket) == FillDone {
+		f.moved.Add(uint64(f.left()))
+		f.release(d.Loop)
+	}
+	if got := int(f.Moved()); got < arrived || w.Failure() != syscall.ECONNRESET {
+		t.Fatalf("%d of %d bytes, then %v", got, arrived, w.Failure())
+	}
+	d.pipes.closeAll()
+}
+
 // TestUrgentData sends an urgent byte at every position among small pieces, and among bulk, while bytes move through buffers or pipes.
 // The system stops a read before an urgent byte, and a splice as well: no byte may be lost, or be waited for in vain.
 func TestUrgentData(t *testing.T) {
