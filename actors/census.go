@@ -94,31 +94,32 @@ func (c *connection) node() messages.Node {
 		Mailbox: c.box.UserMessageCount(), Children: []messages.Node{},
 	}
 	for r := range roles {
-		if m := &c.crew[r]; m.pid != nil {
-			n.Children = append(n.Children, m.node(r))
+		if c.crew[r].pid != nil {
+			n.Children = append(n.Children, c.memberNode(r))
 		}
 	}
 	return n
 }
 
-func (m *member) node(r role) messages.Node {
+func (c *connection) memberNode(r role) messages.Node {
+	m := &c.crew[r]
 	kind := "reader"
 	if r == serverWriter || r == clientWriter {
 		kind = "writer"
 	}
 	return messages.Node{
-		PID: m.pid.Id, Kind: kind, State: m.state(), Restarts: max(m.lives, 1) - 1, Mailbox: m.box.UserMessageCount(),
+		PID: m.pid.Id, Kind: kind, State: c.memberState(r), Restarts: max(m.lives, 1) - 1, Mailbox: m.box.UserMessageCount(),
 		Children: []messages.Node{},
 	}
 }
 
-// state of a child: running; suspended (it failed, and its supervisor has not answered yet); delayed (it waits for its restart, see
+// memberState is what a child does: running; suspended (it failed, and its supervisor has not answered yet); delayed (it waits for its restart, see
 // backoff); stopping.
-func (m *member) state() string {
-	switch {
-	case m.delay() != nil:
+func (c *connection) memberState(r role) string {
+	switch m := &c.crew[r]; {
+	case c.delay(r) != nil:
 		return "delayed"
-	case m.box.is(stopping):
+	case m.box.is(stopping | doomed):
 		return "stopping"
 	case m.box.is(suspended):
 		return "suspended"

@@ -116,13 +116,13 @@ func (s *Session) tryNext(ctx actor.Context) {
 		d.starve(s.lane.hub, isShortage(err))
 		if d.starving {
 			d.failed(t.to, err)
-			s.wait(ctx, shortage)
+			s.wait(shortage)
 			return
 		}
 		d.addrs = d.addrs[1:]
 		if err == nil {
 			d.tries = append(d.tries, t)
-			s.wait(ctx, stagger)
+			s.wait(stagger)
 			return
 		}
 		d.failed(t.to, err)
@@ -131,13 +131,13 @@ func (s *Session) tryNext(ctx actor.Context) {
 		s.unconnected()
 		return
 	}
-	s.wait(ctx, s.lane.hub.cfg.ConnectTimeout)
+	s.wait(s.lane.hub.cfg.ConnectTimeout)
 }
 
 // wait sets the timeout to d, or to what remains of the time to connect if that is less.
-func (s *Session) wait(ctx actor.Context, d time.Duration) {
+func (s *Session) wait(d time.Duration) {
 	remains := time.Duration(s.conn.dialing.deadline) - s.lane.loop.Since()
-	ctx.SetReceiveTimeout(max(min(d, remains), time.Millisecond))
+	s.setReceiveTimeout(max(min(d, remains), time.Millisecond))
 }
 
 // answered looks which attempts have an answer: the first that succeeded is the connection, and a failure lets the next address begin.
@@ -167,11 +167,11 @@ func (s *Session) answered(ctx actor.Context) {
 	d.tries = pending
 	switch {
 	case !d.resolved:
-		s.wait(ctx, s.lane.hub.cfg.ConnectTimeout)
+		s.wait(s.lane.hub.cfg.ConnectTimeout)
 	case failed || len(d.tries) == 0:
 		s.tryNext(ctx)
 	default:
-		s.wait(ctx, stagger)
+		s.wait(stagger)
 	}
 }
 
@@ -182,7 +182,7 @@ func (s *Session) hurry(ctx actor.Context) {
 		if d.resolved {
 			s.tryNext(ctx)
 		} else {
-			s.wait(ctx, s.lane.hub.cfg.ConnectTimeout)
+			s.wait(s.lane.hub.cfg.ConnectTimeout)
 		}
 		return
 	}

@@ -54,7 +54,7 @@ type connection struct {
 	id   uint64
 	lane *lane
 	pid  *actor.PID // the session
-	box  *mailbox   // the session's
+	box  mailbox    // the session's
 	peer [sides]addrPort
 
 	state   atomic.Uint32
@@ -68,7 +68,8 @@ type connection struct {
 	flow    [sides]wire.Flow // by the side that the bytes come from
 	failed  [sides]syscall.Errno
 	crew    [roles]member
-	dialing *dialing // while connecting
+	ledgers *[roles]ledger // the children's failures; nil until the first
+	dialing *dialing       // while connecting
 	watch   vigil
 
 	err error
@@ -117,8 +118,8 @@ func (c *connection) acknowledged(direction side) bool {
 func (c *connection) release() {
 	c.become(closing)
 	c.lane.loop.Disarm(&c.timer)
-	for r := range c.crew {
-		c.crew[r].disarm(c.lane.loop)
+	for r := range roles {
+		c.disarm(r)
 	}
 	if c.dialing != nil {
 		c.dialing.abandon(c.lane.hub)
@@ -176,6 +177,30 @@ func (c *connection) ready(s side, e wire.Event) {
 		if e&wire.Writable != 0 && c.flow[s.other()].Held() {
 			c.ring(writerOf(s), messages.Writable{})
 		}
+	}
+}
+
+// ledger is where the failures of a child are noted.
+func (c *connection) ledger(r role) *ledger {
+	if c.ledgers == nil {
+		c.ledgers = new([roles]ledger)
+	}
+	return &c.ledgers[r]
+}
+
+// delay is the restart that a child waits for, if the backoff strategy makes it wait.
+func (c *connection) delay(r role) *delayed {
+	if c.ledgers == nil {
+		return nil
+	}
+	return c.ledgers[r].delay
+}
+
+// disarm makes a delayed restart not happen.
+func (c *connection) disarm(r role) {
+	if d := c.delay(r); d != nil {
+		c.lane.loop.Disarm(&d.timer)
+		c.ledgers[r].delay = nil
 	}
 }
 

@@ -3,8 +3,6 @@ package actors
 import (
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
-
 	"tcpproxy/messages"
 )
 
@@ -24,7 +22,7 @@ const (
 //	a direction is not over     go on: half-closed is a state like any other
 //	both over, none cut         the ordinary ending
 //	both over, one cut          its sink is gone, and its source may still be sending: linger, so that what the source was sent survives
-func (s *Session) review(ctx actor.Context) {
+func (s *Session) review() {
 	s.fault(PointReview)
 	c := s.conn
 	for _, from := range [...]side{client, server} {
@@ -32,7 +30,7 @@ func (s *Session) review(ctx actor.Context) {
 			if c.acknowledged(from) {
 				s.end(resetBy(from), errno)
 			} else {
-				s.askAgain(ctx)
+				s.askAgain()
 			}
 			return
 		}
@@ -45,7 +43,7 @@ func (s *Session) review(ctx actor.Context) {
 			if f.Ended() || c.socket[from].Unsent() == 0 && s.lingered() {
 				s.end(resetBy(from.other()), c.err)
 			} else {
-				s.askAgain(ctx)
+				s.askAgain()
 			}
 			return
 		}
@@ -54,12 +52,12 @@ func (s *Session) review(ctx actor.Context) {
 }
 
 // askAgain makes the watch look again soon: an acknowledgement is no event.
-func (s *Session) askAgain(ctx actor.Context) {
+func (s *Session) askAgain() {
 	if w := &s.conn.watch; !w.delivering {
 		w.delivering, w.deliveringSince = true, s.lane.loop.Now()
 	}
 	s.conn.stirred = true
-	ctx.SetReceiveTimeout(deliverEvery)
+	s.setReceiveTimeout(deliverEvery)
 }
 
 // lingered reports whether a peer that still sends has had its time, which begins with the first call.

@@ -75,16 +75,12 @@ func newLane(h *hub) (*lane, error) {
 	l.session = actor.PropsFromProducer(func() actor.Actor { return &Session{lane: l} },
 		actor.WithMailbox(func() actor.Mailbox {
 			c := h.lanes[0].arriving
-			c.box = newMailbox(c)
-			return c.box
-		}),
-		actor.WithContextDecorator(withReceiveTimeout))
+			return c.box.open(c)
+		}))
 	for r := range roles {
 		l.children[r] = actor.PropsFromProducer(func() actor.Actor { return newChild(l.turn.conn, r) },
 			actor.WithMailbox(func() actor.Mailbox {
-				m := newMailbox(l.turn.conn)
-				l.turn.conn.crew[r].box = m
-				return m
+				return l.turn.conn.crew[r].newBox(l.turn.conn)
 			}))
 	}
 	return l, nil

@@ -30,13 +30,13 @@ type vigil struct {
 }
 
 // keepWatch begins the vigil when the first byte moves.
-func (s *Session) keepWatch(ctx actor.Context) {
+func (s *Session) keepWatch() {
 	switch next := s.nextLook(); {
 	case s.conn.watch.delivering:
 	case next > 0:
-		ctx.SetReceiveTimeout(next)
+		s.setReceiveTimeout(next)
 	case !s.conn.watch.probed:
-		ctx.SetReceiveTimeout(keepAliveAfter)
+		s.setReceiveTimeout(keepAliveAfter)
 	}
 }
 
@@ -55,12 +55,12 @@ func (s *Session) nextLook() time.Duration {
 //
 // Progress is what the peers do, not what the system buffers for them: so beside the bytes that were read and written, the bytes
 // that a peer acknowledges count. A slow reader may leave the socket unwritable for minutes while it empties a large send buffer.
-func (s *Session) look(ctx actor.Context) {
+func (s *Session) look() {
 	c := s.conn
 	now := c.lane.loop.Now()
 	rested := s.noteProgress(now)
 	if c.watch.delivering {
-		s.review(ctx)
+		s.review()
 		if c.now() != relaying {
 			return
 		}
@@ -87,15 +87,15 @@ func (s *Session) look(ctx actor.Context) {
 	}
 	switch {
 	case c.watch.delivering:
-		ctx.SetReceiveTimeout(deliverEvery)
+		s.setReceiveTimeout(deliverEvery)
 	case rested:
 		c.stirred = false
 		if remains > 0 {
-			ctx.SetReceiveTimeout(remains)
+			s.setReceiveTimeout(remains)
 		}
 	default:
 		if next := s.nextLook(); next > 0 {
-			ctx.SetReceiveTimeout(next)
+			s.setReceiveTimeout(next)
 		}
 	}
 }
@@ -158,46 +158,13 @@ func (s *Session) wake() (any bool) {
 	return any
 }
 
-// timed is a session's context with a receive-timeout of its own: the library's is set off by a goroutine that races with the actor,
-// and is disarmed for good by a restart or a resume. This one is a timer of the lane's loop, so it costs no goroutine, and rings a
-// bell that arrives as *actor.ReceiveTimeout on the actor's turn. Messages do not put it off: children never tell the session about
-// bytes, so what counts as silence is decided in look, not by the mailbox.
-type timed struct {
-	actor.Context
-}
-
-func withReceiveTimeout(next actor.ContextDecoratorFunc) actor.ContextDecoratorFunc {
-	return func(ctx actor.Context) actor.Context {
-		return &timed{next(ctx)}
-	}
-}
-
-// supervisor is the session's context as a supervisor, which a decorated context is not any more.
-func supervisor(ctx actor.Context) actor.Supervisor { return ctx.(*timed).Context.(actor.Supervisor) }
-
-// connection is the session's, nil before its start.
-func (t *timed) connection() *connection { return t.Actor().(*Session).conn }
-
-// SetReceiveTimeout makes *actor.ReceiveTimeout arrive once, after d.
-func (t *timed) SetReceiveTimeout(d time.Duration) {
-	c := t.connection()
-	c.lane.loop.Arm(&c.timer, d, (*bellringer)(c))
-}
-
-// CancelReceiveTimeout makes it not arrive.
-func (t *timed) CancelReceiveTimeout() {
-	if c := t.connection(); c != nil {
-		c.lane.loop.Disarm(&c.timer)
-	}
-}
-
-// ReceiveTimeout is what remains until it arrives, 0 if it will not.
-func (t *timed) ReceiveTimeout() time.Duration {
-	c := t.connection()
-	if c == nil {
-		return 0
-	}
-	return c.lane.loop.Remains(&c.timer)
+// setReceiveTimeout makes *actor.ReceiveTimeout arrive once, after d. It takes the place of ctx.SetReceiveTimeout, which is set off by a
+// goroutine that races with the actor, and is disarmed for good by a restart or a resume. This one is a timer of the lane's loop: it
+// costs no goroutine, and rings a bell that arrives on the actor's turn. Messages do not put it off: children never tell the session
+// about bytes, so what counts as silence is decided in look, not by the mailbox. (A context decorator could hide the difference, but
+// has the library allocate an envelope for every message.)
+func (s *Session) setReceiveTimeout(d time.Duration) {
+	s.lane.loop.Arm(&s.conn.timer, d, (*bellringer)(s.conn))
 }
 
 // bellringer is a connection's timer.

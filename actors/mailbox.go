@@ -23,20 +23,21 @@ import (
 //	running ──panic──▶ suspended: only system messages are handled ──Resume, or a new incarnation──▶ running
 //	any     ──Stop──▶ stopping: a Restart that comes later is dropped, for the library would re-incarnate the stopped actor
 //
-// As everywhere in the library, system messages come first, and the message in hand is lost in a panic.
+// As everywhere in the library, system messages come first, in the order in which they came (but for a Stop: those that came before it is
+// handled precede it), and the message in hand is lost in a panic.
 type mailbox struct {
 	task    wire.Task
 	conn    *connection // of the session that the actor belongs to; for the acceptor and the listener an empty one with their lane
 	invoker actor.MessageInvoker
 
-	state   atomic.Uint32          // one bit for each bell that has rung, and the three below
+	state   atomic.Uint32          // one bit for each bell that has rung, and those below
 	waiting atomic.Int32           // user messages in inbox and user
 	inbox   atomic.Pointer[letter] // other messages, newest first, from any goroutine
 	system  *letter                // system messages that have been taken out of the inbox, oldest first
 	user    *letter                // user messages, the same
 }
 
-// letter is a message that is not a bell.
+// letter is a message that has no bit of its own.
 type letter struct {
 	next    *letter
 	message any
@@ -47,7 +48,15 @@ const (
 	queued    = 1 << 31 // the mailbox waits in its loop's queue
 	suspended = 1 << 30 // the actor has failed, and its supervisor has not answered yet
 	stopping  = 1 << 29 // the actor has been told to stop
-	rings     = stopping - 1
+	born      = 1 << 28 // Started waits, before any other message
+	doomed    = 1 << 27 // Stop waits, behind all other system messages
+	rings     = doomed - 1
+)
+
+// Every actor is started and stopped, so these two are bits like the bells.
+var (
+	started = &actor.Started{}
+	stop    = &actor.Stop{}
 )
 
 // The bells, by bit. A mailbox that is run hands out those that have rung in this order.
@@ -81,8 +90,12 @@ func bitOfBell(message any) uint32 {
 	return 0
 }
 
-func newMailbox(conn *connection) *mailbox {
-	m := &mailbox{conn: conn}
+// newMailbox makes a mailbox for an actor whose connection has no place for one.
+func newMailbox(conn *connection) *mailbox { return new(mailbox).open(conn) }
+
+// open makes an unused mailbox ready.
+func (m *mailbox) open(conn *connection) *mailbox {
+	m.conn = conn
 	m.task.Bind(m)
 	return m
 }
@@ -101,7 +114,16 @@ func (m *mailbox) PostUserMessage(message any) {
 }
 
 // PostSystemMessage may be called from any goroutine.
-func (m *mailbox) PostSystemMessage(message any) { m.push(&letter{message: message, system: true}) }
+func (m *mailbox) PostSystemMessage(message any) {
+	switch message.(type) {
+	case *actor.Started:
+		m.queue(born)
+	case *actor.Stop:
+		m.queue(doomed)
+	default:
+		m.push(&letter{message: message, system: true})
+	}
+}
 
 func (m *mailbox) push(l *letter) {
 	for {
@@ -144,10 +166,10 @@ func (m *mailbox) Run() {
 
 // sort takes the letters out of the inbox, behind those that wait already.
 func (m *mailbox) sort() {
-	newest := m.inbox.Swap(nil)
-	if newest == nil {
-		return
+	if m.inbox.Load() == nil {
+		return // most often; and a load is cheap
 	}
+	newest := m.inbox.Swap(nil)
 	var system, user *letter // oldest first
 	for l := newest; l != nil; {
 		next := l.next
@@ -184,12 +206,23 @@ func (m *mailbox) handle(rung uint32) (ok bool) {
 	}()
 	letters := m.waiting.Load() // what comes later waits for the next turn
 	for {
-		switch {
+		switch state := m.state.Load(); {
+		case state&born != 0:
+			m.state.And(^uint32(born))
+			inHand = started
+			m.invoker.InvokeSystemMessage(inHand)
+			m.sort()
 		case m.system != nil:
 			inHand, m.system = m.system.message, m.system.next
 			m.handleSystem(inHand)
 			m.sort() // what the actor sent itself by this comes before any user message
-		case m.is(suspended):
+		case state&doomed != 0:
+			m.state.And(^uint32(doomed))
+			m.state.Or(stopping)
+			inHand = stop
+			m.invoker.InvokeSystemMessage(inHand)
+			m.sort()
+		case state&suspended != 0:
 			return true
 		case rung != 0:
 			bit := bits.TrailingZeros32(rung)
@@ -219,8 +252,6 @@ func (m *mailbox) handleSystem(message any) {
 	case *actor.ResumeMailbox:
 		m.state.And(^uint32(suspended))
 		return
-	case *actor.Stop:
-		m.state.Or(stopping)
 	case *actor.Restart:
 		if m.is(stopping) {
 			return

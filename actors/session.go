@@ -89,11 +89,11 @@ func (s *Session) connecting(ctx actor.Context) {
 func (s *Session) relaying(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case messages.Review:
-		s.review(ctx)
+		s.review()
 	case messages.Stirred:
-		s.keepWatch(ctx)
+		s.keepWatch()
 	case *actor.ReceiveTimeout:
-		s.look(ctx)
+		s.look()
 	case *actor.Terminated:
 		s.replace(ctx, m.Who)
 	case *restartNow:
@@ -111,11 +111,11 @@ func (s *Session) relay(ctx actor.Context) {
 		s.spawn(ctx, r)
 	}
 	s.conn.stirred = true
-	s.keepWatch(ctx)
+	s.keepWatch()
 }
 
 func (s *Session) spawn(ctx actor.Context, r role) {
-	s.conn.crew[r].disarm(s.lane.loop) // should the last holder of this place have been waiting for its restart: here it is
+	s.conn.disarm(r) // should the last holder of this place have been waiting for its restart: here it is
 	pid, err := ctx.SpawnNamed(s.lane.children[r], r.String())
 	if err != nil {
 		panic(err) // a namesake is alive: a defect, and the listener's to decide on

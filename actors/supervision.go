@@ -80,21 +80,17 @@ func (s *Session) replace(ctx actor.Context, who *actor.PID) {
 	if s.leaving || !known {
 		return
 	}
-	s.apply(failure{session: s, supervisor: supervisor(ctx), ctx: ctx, role: r, reason: errStopped})
+	s.apply(failure{session: s, supervisor: ctx.(actor.Supervisor), ctx: ctx, role: r, reason: errStopped})
 }
 
 // apply has the chosen strategy answer a failure, unless there were too many of them: then the session gives up.
 func (s *Session) apply(f failure) {
 	h := s.lane.hub
-	m := &s.conn.crew[f.role]
-	if m.failures == nil {
-		m.failures = &ledger{}
-	}
 	d := h.strategy.directive
-	if d != actor.StopDirective && d != actor.EscalateDirective && !m.failures.tolerates(h) {
+	if d != actor.StopDirective && d != actor.EscalateDirective && !s.conn.ledger(f.role).tolerates(h) {
 		d = actor.StopDirective
 	}
-	h.failed(m.pid, f.reason, h.strategy.name, d)
+	h.failed(s.conn.crew[f.role].pid, f.reason, h.strategy.name, d)
 	if d == actor.StopDirective {
 		giveUp(f)
 		return
@@ -136,8 +132,8 @@ func allForOne(f failure) {
 	for r := range roles {
 		if r == f.role {
 			f.restart(r)
-		} else if m := &f.session.conn.crew[r]; m.delay() == nil {
-			f.supervisor.RestartChildren(m.pid)
+		} else if c := f.session.conn; c.delay(r) == nil {
+			f.supervisor.RestartChildren(c.crew[r].pid)
 		}
 	}
 }
@@ -146,10 +142,10 @@ func allForOne(f failure) {
 // flow between them and this one stands still, with back-pressure, and nothing in it is lost.
 func backoff(f failure) {
 	c := f.session.conn
-	m := &c.crew[f.role]
-	m.disarm(c.lane.loop)
-	m.failures.delay = &delayed{conn: c, role: f.role, pid: m.pid, stopped: f.ctx != nil}
-	c.lane.loop.Arm(&m.delay().timer, backoffDelay(m.failures.recent(c.lane.hub)), m.delay())
+	c.disarm(f.role)
+	l := c.ledger(f.role)
+	l.delay = &delayed{conn: c, role: f.role, stopped: f.ctx != nil}
+	c.lane.loop.Arm(&l.delay.timer, backoffDelay(l.recent(c.lane.hub)), l.delay)
 }
 
 // resume lets the same incarnation go on. The message that it died in is lost, so it is told to look at everything again.
@@ -203,7 +199,6 @@ type delayed struct {
 	timer   wire.Timer
 	conn    *connection
 	role    role
-	pid     *actor.PID
 	stopped bool // the child is gone; a new one is needed
 }
 
@@ -215,12 +210,11 @@ func (d *delayed) Run() { d.conn.lane.hub.send(d.conn.pid, &restartNow{d}) }
 
 func (s *Session) restartDelayed(ctx actor.Context, m *restartNow) {
 	d := m.delay
-	crew := &s.conn.crew[d.role]
-	if s.leaving || crew.delay() != d {
+	if s.leaving || s.conn.delay(d.role) != d {
 		return
 	}
-	crew.failures.delay = nil
-	f := failure{session: s, supervisor: supervisor(ctx), role: d.role}
+	s.conn.ledger(d.role).delay = nil
+	f := failure{session: s, supervisor: ctx.(actor.Supervisor), role: d.role}
 	if d.stopped {
 		f.ctx = ctx
 	}

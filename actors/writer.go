@@ -11,16 +11,16 @@ import (
 
 // Writer moves bytes from the flow into one side's socket, and passes on the end of the stream. It writes when the flow was filled
 // and when its socket has space again. Supervised by its session.
-type Writer struct{ child }
+type Writer struct{ *member }
 
 // Receive runs on the lane's goroutine.
-func (w *Writer) Receive(ctx actor.Context) {
+func (w Writer) Receive(ctx actor.Context) {
 	switch ctx.Message().(type) {
 	case messages.Filled, messages.Writable:
 		w.drain()
 	default:
 		if !w.lifecycle(ctx, w.pickUp) {
-			w.conn.lane.hub.unknown(ctx)
+			w.conn().lane.hub.unknown(ctx)
 		}
 	}
 }
@@ -28,7 +28,7 @@ func (w *Writer) Receive(ctx actor.Context) {
 // pickUp looks at everything, since whatever got lost with the last incarnation is not told again. It rings those whom that one may
 // have owed a bell: the reader, that the flow is empty, and the session, that the stream has been passed on. The first incarnation
 // owes nobody anything.
-func (w *Writer) pickUp(first bool) {
+func (w Writer) pickUp(first bool) {
 	if first {
 		return
 	}
@@ -37,11 +37,11 @@ func (w *Writer) pickUp(first bool) {
 	w.tell(messages.Review{})
 }
 
-func (w *Writer) drain() {
+func (w Writer) drain() {
 	if !w.live() {
 		return
 	}
-	c := w.conn
+	c := w.conn()
 	from := w.side.other()
 	f := &c.flow[from]
 	held := f.Held()
@@ -74,8 +74,8 @@ func (w *Writer) drain() {
 
 // shutdown passes on the end of the stream; the other direction lives on. A stream that was reset has no orderly end to pass on, and
 // when both directions are over the session closes the sockets, which says the same with one system call less.
-func (w *Writer) shutdown(from side) {
-	c := w.conn
+func (w Writer) shutdown(from side) {
+	c := w.conn()
 	if c.shut[from] {
 		return
 	}
@@ -92,8 +92,8 @@ func (w *Writer) shutdown(from side) {
 
 // giveUp drops the flow: its sink takes nothing any more. What this side has sent before is still read and delivered. A sink that was
 // reset is remembered, since after telling us once the system claims an orderly end; EPIPE follows an orderly end.
-func (w *Writer) giveUp(from side, errno syscall.Errno) {
-	c := w.conn
+func (w Writer) giveUp(from side, errno syscall.Errno) {
+	c := w.conn()
 	if errno != syscall.EPIPE && c.failed[w.side] == 0 {
 		c.failed[w.side] = errno
 	}

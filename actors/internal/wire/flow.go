@@ -139,7 +139,7 @@ func (f *Flow) fillPipe(src *Socket) Filled {
 		f.bulk = false
 		did := f.fillBuffer(src)
 		if did == FillEnd && errno != 0 {
-			src.failed = errno
+			src.failed = errnum(errno)
 			return FillFailed
 		}
 		return did
@@ -147,7 +147,7 @@ func (f *Flow) fillPipe(src *Socket) Filled {
 	// A pipe of 1 MiB takes more than that where pages are large. Fewer and larger chunks wake the peers, and us, less often.
 	for more := n; more >= pipeSize/2 && n < chunkMost; n += more {
 		if more, errno = splice(int(src.fd), p.w, pipeSize); errno != 0 && errno != syscall.EAGAIN {
-			src.failed = errno // told once: kept for the next read
+			src.failed = errnum(errno) // told once: kept for the next read
 		}
 	}
 	p.left = n

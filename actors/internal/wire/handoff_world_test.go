@@ -155,7 +155,7 @@ func (w *world) key() key {
 		state: f.state.Load(), bulk: f.bulk, wary: w.src.wary, splices: w.src.splices, shut: w.shut, sentEnd: w.sentEnd, gone: w.gone,
 		srcEdge: w.srcEdge, sinkEdge: w.sinkEdge, blocked: w.blocked, deadReader: w.dead[reader], deadOne: w.dead[writer],
 		run: f.run, left: left, sent: w.sent, fetched: w.sent - w.src.Unread(), moved: int(f.Moved()), taken: w.taken,
-		bells: w.bells, failed: w.src.failed, refused: w.dst.refused, kills: w.kills, strays: w.strays,
+		bells: w.bells, failed: syscall.Errno(w.src.failed), refused: syscall.Errno(w.dst.refused), kills: w.kills, strays: w.strays,
 	}
 }
 

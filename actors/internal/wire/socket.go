@@ -29,13 +29,16 @@ type Socket struct {
 	handler Handler
 	fd      int32
 	slot    int32
-	failed  syscall.Errno // the first error that reading met; see Read
-	refused syscall.Errno // the first error that writing met
+	failed  errnum // the first error that reading met; see Read
+	refused errnum // the first error that writing met
 	open    bool
 	broken  bool // see IsBroken
 	wary    bool // a short read is no proof that the socket is dry; see Read
 	splices bool // bytes may go through a pipe: that stops for good at urgent data
 }
+
+// errnum is a syscall.Errno in a quarter of the room: a session has four.
+type errnum uint16
 
 // Open takes ownership of fd and has the loop watch it for h. On an error fd is closed.
 func (s *Socket) Open(l *Loop, fd int, h Handler) error {
@@ -79,11 +82,11 @@ func (s *Socket) Read(p []byte) (n int, errno syscall.Errno) {
 		return 0, syscall.EBADF
 	}
 	if s.failed != 0 {
-		return 0, s.failed
+		return 0, syscall.Errno(s.failed)
 	}
 	n, errno = recv(int(s.fd), p)
 	if errno != 0 && errno != syscall.EAGAIN {
-		s.failed = errno
+		s.failed = errnum(errno)
 	}
 	return n, errno
 }
@@ -94,7 +97,7 @@ func (s *Socket) Read(p []byte) (n int, errno syscall.Errno) {
 func (s *Socket) drained(n, want int) bool { return n < want && !s.wary }
 
 // Failure is the error that reading met, 0 if none.
-func (s *Socket) Failure() syscall.Errno { return s.failed }
+func (s *Socket) Failure() syscall.Errno { return syscall.Errno(s.failed) }
 
 // Write writes once; fewer than all bytes means that there is no more space. The first error is kept and told every time, as in Read.
 func (s *Socket) Write(p []byte) (n int, errno syscall.Errno) {
@@ -118,12 +121,12 @@ func (s *Socket) unwritable() syscall.Errno {
 	if !s.open {
 		return syscall.EBADF
 	}
-	return s.refused
+	return syscall.Errno(s.refused)
 }
 
 func (s *Socket) wrote(errno syscall.Errno) syscall.Errno {
 	if errno != 0 && errno != syscall.EAGAIN {
-		s.refused = errno
+		s.refused = errnum(errno)
 	}
 	return errno
 }
