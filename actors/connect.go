@@ -27,7 +27,9 @@ type dialing struct {
 	deadline int64 // Loop.Now
 	resolved bool
 	addrs    []netip.Addr // still to try, best first
-	tries    []*try
+	tries    []*try       // that have been started and have not failed
+	first    try          // mostly there is but one
+	only     [1]*try
 	err      error // why the best of the failed attempts failed
 	starving bool  // counted in hub.starving
 }
@@ -80,12 +82,13 @@ func (s *Session) connect(ctx actor.Context) {
 		}
 	}
 	if c.dialing == nil {
-		c.dialing = &dialing{deadline: int64(s.lane.loop.Since() + h.cfg.ConnectTimeout)}
+		c.dialing = &dialing{deadline: s.lane.loop.Now() + int64(h.cfg.ConnectTimeout)}
+		c.dialing.tries = c.dialing.only[:0]
 	}
 	s.fault(PointConnect)
 	if !c.dialing.resolved {
 		if addrs, known := h.resolver.lookup(c.pid); known {
-			s.resolved(ctx, &messages.Resolved{Addrs: addrs})
+			s.resolved(ctx, addrs, nil)
 			return
 		}
 	}
@@ -93,16 +96,16 @@ func (s *Session) connect(ctx actor.Context) {
 }
 
 // resolved begins with the first address.
-func (s *Session) resolved(ctx actor.Context, m *messages.Resolved) {
+func (s *Session) resolved(ctx actor.Context, addrs []netip.Addr, err error) {
 	d := s.conn.dialing
 	if d.resolved {
 		return
 	}
-	if m.Err != nil {
-		s.end(messages.CauseUnresolved, m.Err)
+	if err != nil {
+		s.end(messages.CauseUnresolved, err)
 		return
 	}
-	d.resolved, d.addrs = true, m.Addrs
+	d.resolved, d.addrs = true, addrs
 	s.tryNext(ctx)
 }
 
@@ -111,7 +114,11 @@ func (s *Session) tryNext(ctx actor.Context) {
 	c := s.conn
 	d := c.dialing
 	for len(d.addrs) > 0 {
-		t := &try{conn: c, to: netip.AddrPortFrom(d.addrs[0], s.lane.hub.cfg.Port)}
+		t := &d.first
+		if t.conn != nil {
+			t = new(try)
+		}
+		*t = try{conn: c, to: netip.AddrPortFrom(d.addrs[0], s.lane.hub.cfg.Port)}
 		err := t.socket.Dial(s.lane.loop, t.to, t)
 		d.starve(s.lane.hub, isShortage(err))
 		if d.starving {
@@ -136,7 +143,7 @@ func (s *Session) tryNext(ctx actor.Context) {
 
 // wait sets the timeout to d, or to what remains of the time to connect if that is less.
 func (s *Session) wait(d time.Duration) {
-	remains := time.Duration(s.conn.dialing.deadline) - s.lane.loop.Since()
+	remains := time.Duration(s.conn.dialing.deadline - s.lane.loop.Now())
 	s.setReceiveTimeout(max(min(d, remains), time.Millisecond))
 }
 

@@ -21,7 +21,7 @@ const fresh = 10 * time.Second
 // its answer. A failed one ends those that asked, and the next session asks anew.
 type resolver struct {
 	hub *hub
-	ip  netip.Addr // the destination, if it is given as an address
+	ip  []netip.Addr // the destination, if it is given as an address
 
 	mu      sync.Mutex
 	addrs   []netip.Addr
@@ -31,13 +31,15 @@ type resolver struct {
 
 func (r *resolver) init(h *hub) {
 	r.hub = h
-	r.ip, _ = netip.ParseAddr(h.cfg.Host)
+	if ip, err := netip.ParseAddr(h.cfg.Host); err == nil {
+		r.ip = []netip.Addr{ip}
+	}
 }
 
-// lookup returns the addresses if they are known; otherwise it sends who a Resolved later. From any goroutine.
+// lookup returns the addresses, not to be written to, if they are known; otherwise it sends who a Resolved later. From any goroutine.
 func (r *resolver) lookup(who *actor.PID) (addrs []netip.Addr, known bool) {
-	if r.ip.IsValid() {
-		return []netip.Addr{r.ip}, true
+	if r.ip != nil {
+		return r.ip, true
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -75,7 +75,7 @@ func (s *Session) start(ctx actor.Context) {
 func (s *Session) connecting(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *messages.Resolved:
-		s.resolved(ctx, m)
+		s.resolved(ctx, m.Addrs, m.Err)
 	case messages.Review:
 		s.answered(ctx)
 	case *actor.ReceiveTimeout:

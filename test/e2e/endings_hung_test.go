@@ -61,7 +61,7 @@ func TestHangTimeoutZeroIsNever(t *testing.T) {
 // A stall that ends in time costs nothing but time.
 func TestStallAndResumeLosesNothing(t *testing.T) {
 	t.Parallel()
-	data := noise(24 << 20)
+	data := noise(64 << 20)
 	eitherWay(t, freshSmall("--hang-timeout", "4s", "--idle-timeout", "4s"), func(t *testing.T, _ *proxy, near, far *net.TCPConn) {
 		taken, stalled := flood(t, near, far, data)
 		steadily(t, time.Until(stalled.farLast.Add(2*time.Second)), "the stalled session lives", func() bool { return state(near) == established })

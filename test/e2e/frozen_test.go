@@ -38,7 +38,7 @@ func TestFrozenProxyGoesOn(t *testing.T) {
 // The same for a bulk transfer that the stop interrupts. The reader takes meanwhile what the proxy's system holds, so nobody hangs.
 func TestFrozenProxyGoesOnWithATransfer(t *testing.T) {
 	t.Parallel()
-	data := noise(32 << 20)
+	data := noise(64 << 20)
 	eitherWay(t, fresh("--idle-timeout", "2s", "--hang-timeout", "2s"), func(t *testing.T, p *proxy, near, far *net.TCPConn) {
 		taken, _ := flood(t, near, far, data)
 		arrived := make(chan []byte, 1)

@@ -77,7 +77,7 @@ func (p *poller) close() {
 
 func (p *poller) add(fd int, index, life int32) error {
 	e := unix.EpollEvent{Events: interest, Fd: index, Pad: life}
-	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.epfd), unix.EPOLL_CTL_ADD, uintptr(fd), uintptr(unsafe.Pointer(&e)), 0, 0)
+	_, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.epfd), unix.EPOLL_CTL_ADD, uintptr(fd), uintptr(unsafe.Pointer(&e)), 0, 0)
 	if errno != 0 {
 		return errno
 	}
@@ -134,7 +134,7 @@ func (p *poller) fetch(timeout time.Duration) {
 	var errno syscall.Errno
 	if timeout == 0 {
 		// It cannot block, so the Go scheduler need not hear of it.
-		n, _, errno = unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epfd), uintptr(unsafe.Pointer(&p.events)), eventsAtOnce, 0, 0, 0)
+		n, _, errno = syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epfd), uintptr(unsafe.Pointer(&p.events)), eventsAtOnce, 0, 0, 0)
 	} else {
 		ms := (timeout + time.Millisecond - 1) / time.Millisecond
 		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.epfd), uintptr(unsafe.Pointer(&p.events)), eventsAtOnce, uintptr(ms), 0, 0)
