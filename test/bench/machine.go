@@ -26,6 +26,9 @@ func machine() string {
 	if err := unix.Uname(&name); err == nil {
 		parts = append(parts, "Linux "+cString(name.Release[:])+" "+cString(name.Machine[:]))
 	}
+	if name, err := os.ReadFile(congestionFile); err == nil {
+		parts = append(parts, "TCP congestion control "+strings.TrimSpace(string(name)))
+	}
 	return strings.Join(parts, ", ")
 }
 

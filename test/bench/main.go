@@ -28,6 +28,7 @@ type options struct {
 	Peers  []string `placeholder:"NAME,…" help:"Compare only these of: ${peers}."`
 	Out    string   `placeholder:"DIR" help:"Where to write RESULTS.md and the chart (test/bench)."`
 	Ours   string   `name:"tcpproxy" placeholder:"FILE" help:"Measure this binary instead of building ./cmd/tcpproxy."`
+	Cc     string   `name:"congestion" placeholder:"NAME" help:"Use this TCP congestion control, for every socket of the run, instead of the machine's (root only: the run then has a network of its own)."`
 	Quick  bool     `help:"In under a minute and three rounds, compare round trips (1 and 64 connections) and bulk (1 connection, both ways) with HAProxy and io.Copy; print ratios, judge nothing, write nothing."`
 	List   bool     `help:"List the kinds of work and exit."`
 }
@@ -106,6 +107,11 @@ func run(ctx context.Context, chosen options, works []work) error {
 	if module, err := os.ReadFile("go.mod"); err != nil || !bytes.HasPrefix(module, []byte("module tcpproxy\n")) {
 		return errors.New("this is not the root of the repository")
 	}
+	if chosen.Cc != "" {
+		if inside, err := apart(ctx, chosen.Cc); !inside {
+			return err
+		}
+	}
 	dir, err := os.MkdirTemp("", "bench-")
 	if err != nil {
 		return err
@@ -159,7 +165,7 @@ func run(ctx context.Context, chosen options, works []work) error {
 func (b *bench) publish(chosen options, verdicts []verdict) error {
 	out := chosen.Out
 	if out == "" {
-		if chosen.Work != "" || len(chosen.Peers) > 0 {
+		if chosen.Work != "" || len(chosen.Peers) > 0 || chosen.Cc != "" {
 			return nil
 		}
 		out = filepath.Join("test", "bench")

@@ -14,7 +14,7 @@ func measuredBench() *bench {
 	return &bench{
 		rounds: 2,
 		peers:  []peer{{name: ours}, {name: haproxy}},
-		works:  []work{bulkWork("bulk-up-1", "up", 1, 1)},
+		works:  []work{bulkWork("bulk-up-1", "up", 1, 1, 1)},
 		samples: samples{
 			{"bulk-up-1", ours, cpuPerGB}:       {0.2, 0.3},
 			{"bulk-up-1", haproxy, cpuPerGB}:    {1.0, 1.0},

@@ -33,12 +33,12 @@ type row struct {
 
 // allWorks in the order of the report.
 func allWorks() []work {
-	const gb = 1_000_000_000
+	const transfers, each = 4, 400_000_000
 	return []work{
-		bulkWork("bulk-up-1", loadctl.Up, 1, gb),
-		bulkWork("bulk-up-4", loadctl.Up, 4, gb),
-		bulkWork("bulk-down-1", loadctl.Down, 1, gb),
-		bulkWork("bulk-down-4", loadctl.Down, 4, gb),
+		bulkWork("bulk-up-1", loadctl.Up, 1, transfers, each),
+		bulkWork("bulk-up-4", loadctl.Up, 4, transfers, each),
+		bulkWork("bulk-down-1", loadctl.Down, 1, transfers, each),
+		bulkWork("bulk-down-4", loadctl.Down, 4, transfers, each),
 		roundTripWork("rtt-1", 1),
 		roundTripWork("rtt-64", 64),
 		roundTripWork("rtt-1000", 1000),
