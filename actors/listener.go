@@ -14,6 +14,7 @@ import (
 type Listener struct {
 	hub            *hub
 	draining       stage
+	announced      bool
 	deadline       wire.Timer
 	failures       map[string]*ledger // of sessions that have failed, by PID
 	helperFailures ledger
@@ -76,7 +77,15 @@ func (l *Listener) start(ctx actor.Context) {
 		l.spawnChaos(ctx)
 	}
 	l.hub.fault(PointStarted, ctx.Self())
-	l.hub.publish(messages.ListenerOpened{Addr: wire.LocalAddr(l.hub.fd), Destination: l.hub.cfg.destination()})
+	l.announce()
+}
+
+// announce says once that clients may come. If the start was cut short by a panic, the bell that the guardian rings says it.
+func (l *Listener) announce() {
+	if !l.announced && l.draining == serving {
+		l.announced = true
+		l.hub.publish(messages.ListenerOpened{Addr: wire.LocalAddr(l.hub.fd), Destination: l.hub.cfg.destination()})
+	}
 }
 
 func (l *Listener) spawnAcceptor(ctx actor.Context) {
@@ -117,6 +126,7 @@ func (l *Listener) dismiss(ctx actor.Context) {
 // side of it a crash falls on, its socket has one owner.
 func (l *Listener) admit(ctx actor.Context) {
 	h := l.hub
+	l.announce()
 	for len(h.lobby) > 0 {
 		h.fault(PointBeforeSpawn, ctx.Self())
 		a := h.lobby[0]

@@ -58,6 +58,7 @@ type rig struct {
 	visits    map[fault.Place]int // of every place
 	opened    map[string]string   // client's address → session's PID
 	closed    map[string]messages.SessionClosed
+	announced int                               // how often it was said that clients may come
 	failed    map[string][]messages.ActorFailed // by PID
 	restarted map[string]int                    // by PID
 	zombies   []string                          // visits by actors of sessions that were gone
@@ -135,6 +136,9 @@ func (r *rig) mustBeGone(t testing.TB) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.announced != 1 {
+		t.Errorf("%d times ListenerOpened", r.announced)
+	}
 	for _, z := range r.zombies {
 		t.Errorf("zombie: %s", z)
 	}
@@ -199,6 +203,9 @@ func (r *rig) observe(event any) {
 	defer r.mu.Unlock()
 	line := ""
 	switch e := event.(type) {
+	case messages.ListenerOpened:
+		r.announced++
+		return
 	case messages.SessionOpened:
 		r.opened[e.Client.String()] = e.PID
 		line = fmt.Sprintf("* SessionOpened   %s", e.PID)

@@ -83,7 +83,7 @@ func run(args []string) error {
 		return err
 	}
 	defer os.RemoveAll(bin)
-	for _, program := range []string{"./cmd/tcpproxy", "./cmd/test-proxy", "./test/conformance/peers/iocopy"} {
+	for _, program := range []string{"./cmd/tcpproxy", "./cmd/test-proxy", "./test/bench/iocopy"} {
 		if text, err := exec.Command("go", "build", "-o", bin+"/", program).CombinedOutput(); err != nil {
 			return fmt.Errorf("building %s: %w\n%s", program, err, text)
 		}
