@@ -43,12 +43,15 @@ func growthWork() work {
 				if _, err := r.do(ctx, loadctl.Command{Do: loadctl.Open, Count: level.live}); err != nil {
 					return results, err
 				}
+				if err := pause(ctx, grace); err != nil {
+					return results, err
+				}
 				for _, row := range []string{fixed, inTurn} {
 					drive := loadctl.Command{Do: loadctl.RoundTrips, Count: growthActive, InTurn: row == inTurn, Millis: 100}
 					if _, err := r.do(ctx, drive); err != nil { // warms the caches up
 						return results, err
 					}
-					drive.Millis = 600
+					drive.Millis = 1000
 					w, err := r.measure(ctx, drive)
 					if err != nil {
 						return results, err

@@ -13,6 +13,9 @@ import (
 // idleLevels are the session counts at which idle proxies are looked at.
 var idleLevels = []int{3000, 8000}
 
+// grace is what a proxy is given to tidy up after a burst of arrivals.
+const grace = time.Second
+
 // idleWork opens sessions, lets each carry one block, and looks at the proxy
 // while nothing moves. "Per session" is what was added to the proxy without
 // sessions, so that the program's own size does not blur it; the total is
@@ -46,8 +49,7 @@ func runIdle(ctx context.Context, r *rig) (map[string]figures, error) {
 		if _, err := r.do(ctx, loadctl.Command{Do: loadctl.Open, Count: level}); err != nil {
 			return results, err
 		}
-		// What the proxy tidies up after a burst of arrivals is not idling.
-		if err := pause(ctx, time.Second); err != nil {
+		if err := pause(ctx, grace); err != nil {
 			return results, err
 		}
 		const watched = time.Second
