@@ -3,8 +3,6 @@
 package e2e
 
 import (
-	"bytes"
-	"io"
 	"net"
 	"syscall"
 	"testing"
@@ -41,20 +39,18 @@ func TestFrozenProxyGoesOnWithATransfer(t *testing.T) {
 	data := noise(64 << 20)
 	eitherWay(t, fresh("--idle-timeout", "2s", "--hang-timeout", "2s"), func(t *testing.T, p *proxy, near, far *net.TCPConn) {
 		taken, _ := flood(t, near, far, data)
-		arrived := make(chan []byte, 1)
+		arrived := make(chan error, 1)
 		freeze(p, 4*time.Second, func() {
 			go func() {
 				_, _ = near.Write(data[taken:])
 				_ = near.CloseWrite()
 			}()
-			go func() {
-				all, _ := io.ReadAll(far)
-				arrived <- all
-			}()
+			go func() { arrived <- compare(far, data) }()
 		})
-		if all := <-arrived; !bytes.Equal(all, data) {
-			t.Errorf("%d bytes arrived that are not the %d sent", len(all), len(data))
+		if err := <-arrived; err != nil {
+			t.Error(err)
 		}
+		expectEnd(t, far)
 	})
 }
 
