@@ -56,7 +56,7 @@ type rig struct {
 	mu        sync.Mutex
 	wake      chan struct{}       // closed at the next change, if somebody waits
 	visits    map[fault.Place]int // of every place
-	opened    map[string]string   // client's address → session's PID
+	opened    map[string]string   // session's PID → client's address
 	closed    map[string]messages.SessionClosed
 	announced int                               // how often it was said that clients may come
 	failed    map[string][]messages.ActorFailed // by PID
@@ -142,7 +142,7 @@ func (r *rig) mustBeGone(t testing.TB) {
 	for _, z := range r.zombies {
 		t.Errorf("zombie: %s", z)
 	}
-	for _, pid := range r.opened {
+	for pid := range r.opened {
 		if _, ok := r.closed[pid]; !ok {
 			t.Errorf("no SessionClosed for %s", pid)
 		}
@@ -207,7 +207,7 @@ func (r *rig) observe(event any) {
 		r.announced++
 		return
 	case messages.SessionOpened:
-		r.opened[e.Client.String()] = e.PID
+		r.opened[e.PID] = e.Client.String()
 		line = fmt.Sprintf("* SessionOpened   %s", e.PID)
 	case messages.SessionClosed:
 		r.closed[e.PID] = e
@@ -355,7 +355,7 @@ func (r *rig) open(seed uint64, bytes int, rules func(pid string) []*fault.Rule)
 	var opened string
 	var died bool
 	err = r.await("the session was opened", func() bool {
-		opened = r.opened[conn.LocalAddr().String()]
+		opened = r.opened[pid]
 		_, died = r.closed[pid]
 		return opened != "" || died
 	})
@@ -372,8 +372,8 @@ func (r *rig) open(seed uint64, bytes int, rules func(pid string) []*fault.Rule)
 	case err != nil:
 	case opened == "":
 		err = errors.New("the session died before it was opened")
-	case opened != pid:
-		err = fmt.Errorf("the session is %s, want %s", opened, pid)
+	case opened != conn.LocalAddr().String():
+		err = fmt.Errorf("the client of %s is %s, want %v", pid, opened, conn.LocalAddr())
 	}
 	if err != nil {
 		s.close()

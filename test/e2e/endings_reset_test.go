@@ -57,10 +57,10 @@ func TestResetComesAfterTheBytesInFlight(t *testing.T) {
 func TestResetWhileOtherSideHangs(t *testing.T) {
 	t.Parallel()
 	data := noise(64 << 20)
-	eitherWay(t, freshSmall("--hang-timeout", "1s"), func(t *testing.T, p *proxy, near, far *net.TCPConn) {
+	eitherWay(t, freshSmall("--hang-timeout", "4s"), func(t *testing.T, p *proxy, near, far *net.TCPConn) {
 		flood(t, near, far, data)
 		reset(near)
-		eventually(t, 3*time.Second, "RST at the side that does not read", func() bool { return state(far) == closed })
+		eventually(t, 8*time.Second, "RST at the side that does not read", func() bool { return state(far) == closed })
 		p.restsAt(t, 1)
 	})
 }
