@@ -51,14 +51,6 @@ func (l *Loop) Disarm(t *Timer) {
 	}
 }
 
-// Remains is the time until t is due, 0 if it is not armed.
-func (l *Loop) Remains(t *Timer) time.Duration {
-	if t.next == nil {
-		return 0
-	}
-	return max(0, time.Duration(t.due)-l.Since())
-}
-
 func (w *wheel) put(t *Timer) {
 	when := max(t.due/int64(tick)+1, w.at+1)
 	i := when % wheelSize
