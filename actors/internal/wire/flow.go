@@ -14,7 +14,7 @@ import (
 //	empty   the reader's turn: only it may touch the chunk
 //	full    the writer's turn: only it may touch the chunk
 //
-// Beside the turn stand four marks:
+// Beside the turn stand three marks:
 //
 //	wanted  the reader found the flow full, or knows of more to come: the writer, when it empties the flow, must ring the reader
 //	ended   the reader will add nothing more
@@ -39,12 +39,12 @@ const (
 	cut
 )
 
-// Filled says what came of Fill.
-type Filled uint8
+// FillResult says what came of Fill.
+type FillResult uint8
 
 const (
 	// FillDone: bytes were added; ring the writer.
-	FillDone Filled = iota
+	FillDone FillResult = iota
 	// FillFull: the flow holds a chunk; the writer will ring.
 	FillFull
 	// FillDry: nothing to read; the next arrival is a Readable.
@@ -57,12 +57,12 @@ const (
 	FillDropped
 )
 
-// Drained says what came of Drain.
-type Drained uint8
+// DrainResult says what came of Drain.
+type DrainResult uint8
 
 const (
 	// DrainDone: the flow is empty.
-	DrainDone Drained = iota
+	DrainDone DrainResult = iota
 	// DrainWanted: the flow is empty, and the reader waits; ring it.
 	DrainWanted
 	// DrainBlocked: the sink takes no more; the next space is a Writable.
@@ -81,7 +81,7 @@ const (
 )
 
 // Fill reads once from src into the flow, if it is the reader's turn. The reader's half.
-func (f *Flow) Fill(src *Socket) Filled {
+func (f *Flow) Fill(src *Socket) FillResult {
 	for {
 		s := f.state.Load()
 		switch {
@@ -101,7 +101,7 @@ func (f *Flow) Fill(src *Socket) Filled {
 	}
 }
 
-func (f *Flow) fillBuffer(src *Socket) Filled {
+func (f *Flow) fillBuffer(src *Socket) FillResult {
 	b := src.loop.buffers.get()
 	n, errno := src.Read(b[:])
 	if n == 0 {
@@ -123,7 +123,7 @@ func (f *Flow) fillBuffer(src *Socket) Filled {
 	return FillDone
 }
 
-func (f *Flow) fillPipe(src *Socket) Filled {
+func (f *Flow) fillPipe(src *Socket) FillResult {
 	p := src.loop.pipes.get()
 	if p == nil {
 		f.bulk = false
@@ -169,7 +169,7 @@ func (f *Flow) vote(bulk bool, enough uint8) {
 	}
 }
 
-func verdict(errno syscall.Errno) Filled {
+func verdict(errno syscall.Errno) FillResult {
 	switch errno {
 	case 0:
 		return FillEnd
@@ -181,7 +181,7 @@ func verdict(errno syscall.Errno) Filled {
 }
 
 // drop reads and forgets what the source of a cut flow still sends.
-func (f *Flow) drop(src *Socket) Filled {
+func (f *Flow) drop(src *Socket) FillResult {
 	b := src.loop.buffers.get()
 	defer src.loop.buffers.put(b)
 	for range dropAtOnce {
@@ -199,7 +199,7 @@ func (f *Flow) End() { f.state.Or(ended) }
 
 // Drain writes what the flow holds to dst, if it is the writer's turn. The writer's half. between (which may be nil) is called between
 // two writes of one chunk.
-func (f *Flow) Drain(dst *Socket, between func()) (Drained, syscall.Errno) {
+func (f *Flow) Drain(dst *Socket, between func()) (DrainResult, syscall.Errno) {
 	s := f.state.Load()
 	if s&full == 0 {
 		if s&ended != 0 {

@@ -63,7 +63,7 @@ func (r *rig) take(t fataler, n int) {
 	r.taken += n
 }
 
-func (r *rig) fill(t fataler) Filled {
+func (r *rig) fill(t fataler) FillResult {
 	held, bulk := r.flow.Held(), r.flow.bulk
 	did := r.flow.Fill(&r.src)
 	switch {
