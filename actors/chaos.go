@@ -1,10 +1,10 @@
 package actors
 
 import (
-	"fmt"
+	"context"
 	"math/rand/v2"
 	"path"
-	"sort"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -14,14 +14,11 @@ import (
 )
 
 // Chaos kills actors at random while the proxy works, so that everyone can see what that does: nothing. It spares nothing that its
-// glob matches. Supervised by the listener, which restarts it. On lane 0.
+// glob matches. Supervised by the listener, which restarts it. With several listeners each has one, which kills among its own.
 //
 // Each kill takes two draws from the seeded source, first among the kinds of actor that are there, then among the actors of that
 // kind. So the same seed picks the same kinds in the same order as long as the same kinds are there to pick from.
-type Chaos struct {
-	hub  *hub
-	dice *dice
-}
+type Chaos struct{ *endpoint }
 
 // dice is what must survive a restart of Chaos: the source's place in its sequence, and what a rate below one kill a look leaves over.
 type dice struct {
@@ -29,104 +26,131 @@ type dice struct {
 	due    float64
 	looked time.Duration
 	timer  wire.Timer
+
+	slow  bool // it has been said that the rate cannot be held
+	kills int  // since
+	since time.Duration
 }
 
-// chaosEvery is how often Chaos looks at the tree; at higher rates it kills several at a time.
-const chaosEvery = 20 * time.Millisecond
+const (
+	// chaosEvery is how often Chaos looks at the tree; at higher rates it kills several at a time.
+	chaosEvery = 20 * time.Millisecond
+	// chaosAtOnce is how many it kills in one look at most, so that those who restart, and those who move bytes, have their time.
+	chaosAtOnce = 50
+)
 
 // strike: timer → Chaos.
 type strike struct{}
 
+// victims: a survey → Chaos. The actors that may be killed, by role.
+type victims [roles][]string
+
 func newDice(seed uint64) *dice { return &dice{source: rand.New(rand.NewPCG(seed, seed))} }
 
-// checkChaos reports what makes no sense.
-func (c *Config) checkChaos() error {
-	if c.Chaos < 0 {
-		return fmt.Errorf("the chaos rate %v is negative", c.Chaos)
-	}
-	if _, err := path.Match(c.ChaosTarget, ""); err != nil {
-		return fmt.Errorf("the chaos target %q is not a pattern: %w", c.ChaosTarget, err)
-	}
-	return nil
-}
-
-// Receive runs on lane 0.
+// Receive runs on the lane's goroutine.
 func (c *Chaos) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
-		c.dice.looked = c.hub.lanes[0].loop.Since()
-		c.wait(ctx)
+		c.chaos.begin(c.endpoint, ctx.Self())
+		c.dice.looked = c.lane.loop.Since()
+		c.wait()
 	case *strike:
-		ctx.Request(c.hub.listener, &messages.DescribeTree{})
-		c.wait(ctx) // not after the answer: it is lost if the listener is killed with the question in hand
-	case messages.Node:
-		c.kill(ctx, &m)
+		go c.look() // chaos would wait; and a survey is not for the lane's goroutine to sort
+		c.wait()
+	case *victims:
+		c.kill(m)
+	case messages.Revive:
+		c.wait()
 	case *messages.Fail:
-		panic(m.Reason)
+		fail(m)
 	case *actor.Restarting, *actor.Stopping:
-		c.hub.lanes[0].loop.Disarm(&c.dice.timer)
+		c.lane.loop.Disarm(&c.dice.timer)
 	case *actor.Stopped:
 		// Nothing is held.
 	default:
-		c.hub.unknown(ctx)
+		c.unknown(ctx)
 	}
 }
 
 // wait arranges for the next look.
-func (c *Chaos) wait(ctx actor.Context) {
-	pause := max(chaosEvery, time.Duration(float64(time.Second)/c.hub.cfg.Chaos))
-	self := ctx.Self()
-	c.hub.lanes[0].loop.Arm(&c.dice.timer, pause, runner(func() { c.hub.send(self, &strike{}) }))
+func (c *Chaos) wait() {
+	pause := max(chaosEvery, time.Duration(float64(time.Second)/c.cfg.Chaos))
+	c.lane.loop.Arm(&c.dice.timer, pause, runner(func() { c.system.Root.Send(c.chaos.pid, &strike{}) }))
 }
 
-// kill strikes as often as the rate asks for since the last look. A listener or a session is made to panic; a child or the acceptor
-// panics or is stopped: a session that is stopped has ended, which is no fault to survive.
-func (c *Chaos) kill(ctx actor.Context, root *messages.Node) {
-	now := c.hub.lanes[0].loop.Since()
-	c.dice.due += c.hub.cfg.Chaos * (now - c.dice.looked).Seconds()
-	c.dice.looked = now
-	victims, kinds := c.victims(root)
-	for ; c.dice.due >= 1; c.dice.due-- {
-		if len(kinds) == 0 {
-			c.dice.due = 0
+// look finds out whom there is to kill. On a goroutine of its own.
+func (c *Chaos) look() {
+	q, err := c.surveyor.ask(context.Background())
+	if err != nil {
+		return // the proxy has stopped
+	}
+	found := &victims{}
+	add := func(r *actorRecord) {
+		if matched, _ := path.Match(c.cfg.ChaosTarget, r.pid); matched && r.role != RoleChaos {
+			found[r.role] = append(found[r.role], r.pid)
+		}
+	}
+	p := &q.parts[c.index]
+	add(&p.listener)
+	for i := range p.helpers {
+		add(&p.helpers[i])
+	}
+	for i := range p.sessions {
+		s := &p.sessions[i]
+		add(&s.actorRecord)
+		for j := range s.children {
+			if s.relays {
+				add(&s.children[j])
+			}
+		}
+	}
+	c.lane.do(func() { c.system.Root.Send(c.chaos.pid, found) })
+}
+
+// kill strikes as often as the rate asks for since the last look: half of the time by a panic, else by a stop.
+func (c *Chaos) kill(found *victims) {
+	d := c.dice
+	now := c.lane.loop.Since()
+	d.due += c.cfg.Chaos / float64(len(c.endpoints)) * (now - d.looked).Seconds()
+	d.looked = now
+	var there []Role
+	for r := range roles {
+		if len(found[r]) > 0 {
+			slices.Sort(found[r]) // the order must not depend on who came first
+			there = append(there, r)
+		}
+	}
+	if len(there) == 0 {
+		d.due = 0
+		return
+	}
+	for n := 0; d.due >= 1; d.due-- {
+		if n++; n > chaosAtOnce {
+			c.sayLimited(now)
+			d.due = 0
 			return
 		}
-		kind := kinds[c.dice.source.IntN(len(kinds))]
-		draw := c.dice.source.Uint64()
-		pid := actor.NewPID(ctx.Self().Address, victims[kind][draw%uint64(len(victims[kind]))])
-		mode := "panic"
-		if draw>>63 == 1 && kind != "listener" && kind != "session" {
-			mode = "stop"
+		role := there[d.source.IntN(len(there))]
+		draw := d.source.Uint64()
+		mode := KillPanic
+		if draw>>63 == 1 {
+			mode = KillStop
 		}
-		c.hub.publish(messages.ActorKilled{PID: pid.Id, Kind: kind, Mode: mode})
-		if mode == "stop" {
-			ctx.Stop(pid)
-		} else {
-			ctx.Send(pid, &messages.Fail{Reason: "chaos"})
-		}
+		d.kills++
+		c.shared.kill(found[role][draw%uint64(len(found[role]))], role, mode, "chaos")
 	}
 }
 
-// victims are the actors that the glob matches, by kind; a child's kind is its role.
-func (c *Chaos) victims(root *messages.Node) (byKind map[string][]string, kinds []string) {
-	byKind = map[string][]string{}
-	var walk func(n *messages.Node)
-	walk = func(n *messages.Node) {
-		kind := n.Kind
-		if kind == "reader" || kind == "writer" {
-			kind = path.Base(n.PID)
-		}
-		if matched, _ := path.Match(c.hub.cfg.ChaosTarget, n.PID); matched && kind != "chaos" {
-			if byKind[kind] == nil {
-				kinds = append(kinds, kind)
-			}
-			byKind[kind] = append(byKind[kind], n.PID)
-		}
-		for i := range n.Children {
-			walk(&n.Children[i])
-		}
+// sayLimited says once that the rate cannot be held, and which one can.
+func (c *Chaos) sayLimited(now time.Duration) {
+	d := c.dice
+	if d.since == 0 {
+		d.since, d.kills = now, 0
+		return
 	}
-	walk(root)
-	sort.Strings(kinds)
-	return byKind, kinds
+	if passed := now - d.since; !d.slow && passed >= time.Second {
+		d.slow = true
+		c.log.Warn("chaos cannot kill as often as asked", "asked_per_s", c.cfg.Chaos,
+			"reached_per_s", int(float64(d.kills*len(c.endpoints))/passed.Seconds()))
+	}
 }

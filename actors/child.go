@@ -1,110 +1,101 @@
 package actors
 
 import (
+	"time"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"tcpproxy/messages"
 )
 
-// role is a child's place in its session.
-type role uint8
+// child is what a supervisor keeps of a place below it, through all incarnations of the actor there and through all actors that take its
+// place. It lies in what outlives them: in the endpoint, or in the connection. It belongs to the lane's goroutine.
+type child struct {
+	role         Role
+	gone         bool   // its actor has stopped, and no other has taken its place yet
+	incarnations uint32 // so far
+	pid          *actor.PID
+	conn         *connection // nil above the sessions
+	box          *mailbox    // of the actor that is there now
+	first        mailbox     // the box of the first; the next ones have boxes of their own, since this may still wait in the loop's queue
+}
 
-const (
-	clientReader role = iota // client socket → flow up
-	serverWriter             // flow up → server socket
-	serverReader             // server socket → flow down
-	clientWriter             // flow down → client socket
-	roles
-)
+// newMailbox is the mailbox for a new actor in this place.
+func (c *child) newMailbox(e *endpoint) *mailbox {
+	if c.box == nil {
+		c.box = c.first.open(e, c)
+	} else {
+		c.box = new(mailbox).open(e, c)
+	}
+	return c.box
+}
 
-var roleNames = [roles]string{"client-reader", "server-writer", "server-reader", "client-writer"}
+// begin is what every actor does first in a new incarnation.
+func (c *child) begin(e *endpoint, self *actor.PID) {
+	c.pid = self
+	if c.incarnations++; c.incarnations > 1 {
+		restarted := messages.ActorRestarted{PID: self.Id, Restarts: c.incarnations - 1}
+		if f := c.failures(e); f != nil && f.since != 0 {
+			restarted.After, restarted.Kill = time.Duration(int64(e.lane.loop.Since())-f.since), f.kill
+			f.since, f.kill = 0, ""
+		}
+		e.publish(restarted)
+	}
+	e.fault(PointStarted, self)
+}
 
-// String is the last part of the child's PID.
-func (r role) String() string { return roleNames[r] }
+// restarts is how many incarnations there have been after the first.
+func (c *child) restarts() uint32 { return max(c.incarnations, 1) - 1 }
+
+// ring sends a bell. It goes straight into the mailbox, not through the PID: on the data path the look-up of the process
+// behind a PID is as much work as all the rest, and would only find this mailbox. If the actor is gone, its successor looks at
+// everything when it starts; if there has never been one, so does the first.
+func (c *child) ring(b bell) {
+	if c.box != nil {
+		c.box.ring(b)
+	}
+}
+
+// The four children of a session.
 
 // side is the one whose socket the child reads or writes.
-func (r role) side() side { return [...]side{client, server, server, client}[r] }
+func (r Role) side() side {
+	if r == RoleClientReader || r == RoleClientWriter {
+		return client
+	}
+	return server
+}
 
-func readerOf(s side) role { return [...]role{clientReader, serverReader}[s] }
-func writerOf(s side) role { return [...]role{clientWriter, serverWriter}[s] }
+func readerOf(s side) Role { return [...]Role{RoleClientReader, RoleServerReader}[s] }
+func writerOf(s side) Role { return [...]Role{RoleClientWriter, RoleServerWriter}[s] }
 
 // partner is the child at the other end of the same flow.
-func (r role) partner() role { return r ^ 1 }
+func (r Role) partner() Role { return (r - RoleClientReader) ^ 1 + RoleClientReader }
 
-// member is what the session keeps of one child, through all its incarnations and those of an actor that took its place. An
-// incarnation is no more than a pointer to it, so nothing is lost with one: see Reader and Writer.
-type member struct {
-	role  role
-	side  side   // of its socket
-	lives uint32 // incarnations so far
-	pid   *actor.PID
-	box   *mailbox
-	first mailbox // the box of the first actor in this place; one that replaces it has a box of its own
-}
-
-// newBox is the mailbox for a new actor in this place. The last one's may still be waiting in the loop's queue.
-func (m *member) newBox(c *connection) *mailbox {
-	if m.box == nil {
-		m.box = m.first.open(c)
-	} else {
-		m.box = newMailbox(c)
-	}
-	return m.box
-}
-
-// newChild is a new incarnation.
-func newChild(c *connection, r role) actor.Actor {
-	m := &c.crew[r]
-	m.role, m.side = r, r.side()
-	switch r {
-	case clientReader, serverReader:
-		return Reader{m}
-	default:
-		return Writer{m}
-	}
-}
-
-func (m *member) conn() *connection { return m.first.conn }
+// side is that of the child's socket.
+func (c *child) side() side { return c.role.side() }
 
 // fault calls the seam for fault injection; in production that is one nil check.
-func (m *member) fault(at Point) {
-	if h := m.conn().lane.hub; h.cfg.Fault != nil {
-		h.fault(at, m.pid)
-	}
-}
+func (c *child) fault(at Point) { c.conn.endpoint.fault(at, c.pid) }
 
-// ring sends a bell to a sibling.
-func (m *member) ring(r role, bell any) { m.conn().ring(r, bell) }
-
-// tell rings the session.
-func (m *member) tell(bell any) { m.conn().tell(bell) }
-
-// live reports whether there is still something to do.
-func (m *member) live() bool { return m.conn().now() == relaying }
-
-// lifecycle handles what every child handles alike. pickUp has the child look at everything; first says that nobody has
+// lifecycle handles what the four children handle alike. refresh has the child look at everything; first says that nobody has
 // been in its place before. It reports whether the message was one of these.
-func (m *member) lifecycle(ctx actor.Context, pickUp func(first bool)) bool {
-	h := m.conn().lane.hub
+func (c *child) lifecycle(ctx actor.Context, refresh func(first bool)) bool {
+	e := c.conn.endpoint
 	switch message := ctx.Message().(type) {
 	case *actor.Started:
-		m.pid = ctx.Self()
-		m.lives++
-		if m.lives > 1 {
-			h.publish(messages.ActorRestarted{PID: m.pid.Id, Restarts: m.lives - 1})
-		}
-		m.fault(PointStarted)
-		pickUp(m.lives == 1)
+		c.begin(e, ctx.Self())
+		refresh(c.incarnations == 1)
 	case messages.Revive: // the first incarnation, too, may have died in a message since it started
-		pickUp(false)
+		refresh(false)
 	case *messages.Fail:
-		panic(message.Reason)
+		fail(message)
 	case *actor.Restarting:
-		h.guarded(PointRestarting, ctx.Self(), nil)
+		e.guard(PointRestarting, ctx.Self(), nil)
 	case *actor.Stopping:
-		h.guarded(PointStopping, ctx.Self(), nil)
+		e.guard(PointStopping, ctx.Self(), nil)
 	case *actor.Stopped:
-		h.guarded(PointStopped, ctx.Self(), nil)
+		e.guard(PointStopped, ctx.Self(), nil)
 	default:
 		return false
 	}

@@ -8,13 +8,14 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"path"
 	"runtime"
 	"strconv"
-	"syscall"
 	"time"
 )
 
-// Config says what a proxy does. The zero value of every field but Host, Port and ListenPort is useful.
+// Config says what a proxy does. Host and Port must be set; every other field may stay at its zero value, whose meaning stands beside it.
+// DefaultConfig has the timeouts that the command line has.
 type Config struct {
 	// Host and Port name the destination; Host is a name or an IP address (without brackets).
 	Host string
@@ -38,11 +39,14 @@ type Config struct {
 	MaxSessions int
 
 	// Supervision is the strategy for the four children of a session, by name; see SupervisionStrategies. "" = one-for-one.
+	// Proxy.SetSupervision changes it later.
 	Supervision string
+	// Strategies are more that Supervision and SetSupervision may name: your own. One with the name of a built-in strategy replaces it.
+	Strategies []Strategy
 	// MaxRestarts and Within bound how often a child is restarted before its session gives up. 0 = 10, 10 s.
 	MaxRestarts int
 	Within      time.Duration
-	// SessionSupervision is what the listener does with a session that fails: "restart" (also "") or "stop".
+	// SessionSupervision is what the listener does with a session that fails: "restart" (also "") or "stop"; see SessionStrategies.
 	SessionSupervision string
 
 	// Log takes the library's own messages and the debug lines of the actors. nil discards them.
@@ -62,69 +66,80 @@ type Config struct {
 	ChaosSeed   uint64
 	ChaosTarget string
 
-	// Loops is how many readiness loops share the sessions. 0 = one for every two processors: each loop keeps one busy, and the
-	// system needs about as much again to move the packets.
+	// Loops is how many readiness loops there are, each with a listener, a listening socket and sessions of its own. 0 = one for every two
+	// processors: each loop keeps one busy, and the system needs about as much again to move the packets.
 	Loops int
 }
 
-// reserve is how many descriptors are not for sessions: the loops', the standard ones, the admin API's, look-ups.
-const reserve = 64
+// DefaultConfig is what the command line does without flags: time limits of 10 s for idle, hung and connecting, 30 s to drain.
+func DefaultConfig(host string, port, listenPort uint16) Config {
+	return Config{
+		Host: host, Port: port, ListenPort: listenPort,
+		IdleTimeout: 10 * time.Second, HangTimeout: 10 * time.Second, ConnectTimeout: 10 * time.Second, DrainTimeout: 30 * time.Second,
+		Supervision: strategies[0].Name, SessionSupervision: sessionStrategies[0].Name, MaxRestarts: 10, Within: 10 * time.Second,
+		ChaosSeed: 1, ChaosTarget: defaultChaosTarget,
+	}
+}
 
-// withDefaults fills in what was left at zero, and reports what makes no sense.
+// defaultChaosTarget is the children of all sessions, of whatever listener.
+const defaultChaosTarget = "*/session-*/*"
+
+// withDefaults fills in what was left at zero, and reports what makes no sense, naming the field.
 func (c Config) withDefaults() (Config, error) {
 	if c.Host == "" {
-		return c, errors.New("the destination host is empty")
+		return c, errors.New("Config.Host: the destination is missing")
 	}
 	if c.Port == 0 {
-		return c, errors.New("the destination port is 0")
+		return c, errors.New("Config.Port: the destination's port is missing")
 	}
 	for _, d := range [...]struct {
 		name  string
 		value time.Duration
-	}{{"idle", c.IdleTimeout}, {"hang", c.HangTimeout}, {"connect", c.ConnectTimeout}, {"drain", c.DrainTimeout}, {"within", c.Within}} {
+	}{
+		{"IdleTimeout", c.IdleTimeout}, {"HangTimeout", c.HangTimeout}, {"ConnectTimeout", c.ConnectTimeout},
+		{"DrainTimeout", c.DrainTimeout}, {"Within", c.Within},
+	} {
 		if d.value < 0 {
-			return c, fmt.Errorf("the %s time %v is negative", d.name, d.value)
+			return c, fmt.Errorf("Config.%s: the time %v is negative", d.name, d.value)
 		}
 	}
+	for _, n := range [...]struct {
+		name  string
+		value int
+	}{{"MaxSessions", c.MaxSessions}, {"MaxRestarts", c.MaxRestarts}, {"Loops", c.Loops}} {
+		if n.value < 0 {
+			return c, fmt.Errorf("Config.%s: %d is negative", n.name, n.value)
+		}
+	}
+	if !(c.Chaos >= 0 && c.Chaos <= 1e9) { // NaN is neither
+		return c, fmt.Errorf("Config.Chaos: %v is not a number of kills a second", c.Chaos)
+	}
 	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, 10*time.Second)
-	c.Supervision = cmp.Or(c.Supervision, strategies[0].name)
-	c.SessionSupervision = cmp.Or(c.SessionSupervision, "restart")
+	c.Supervision = cmp.Or(c.Supervision, strategies[0].Name)
+	c.SessionSupervision = cmp.Or(c.SessionSupervision, sessionStrategies[0].Name)
 	c.MaxRestarts = cmp.Or(c.MaxRestarts, 10)
 	c.Within = cmp.Or(c.Within, 10*time.Second)
-	c.ChaosTarget = cmp.Or(c.ChaosTarget, "listener/session-*/*")
-	if err := c.checkChaos(); err != nil {
-		return c, err
+	c.ChaosTarget = cmp.Or(c.ChaosTarget, defaultChaosTarget)
+	if _, err := path.Match(c.ChaosTarget, ""); err != nil {
+		return c, fmt.Errorf("Config.ChaosTarget: %q is not a pattern: %w", c.ChaosTarget, err)
 	}
 	c.Loops = cmp.Or(c.Loops, max(1, runtime.GOMAXPROCS(0)/2))
+	limit := descriptorLimit()
+	if err := checkDescriptors(limit); err != nil {
+		return c, err
+	}
 	if c.MaxSessions == 0 {
-		c.MaxSessions = max(1, (descriptorLimit()-reserve-2*c.pipes()*c.Loops)/2)
+		c.MaxSessions = sessionsFor(limit)
 	}
 	return c, nil
 }
 
-// descriptorLimit is how many descriptors the process may have.
-func descriptorLimit() int {
-	var r syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r); err != nil {
-		return 1024
-	}
-	return int(min(uint64(r.Cur), 1<<20))
+// strategiesOnOffer are the built-in strategies and the Config's own, these first.
+func (c *Config) strategiesOnOffer() []Strategy {
+	return append(append([]Strategy(nil), c.Strategies...), strategies...)
 }
 
-// scarce is the descriptor number from which on clients are let in one at a time, so that each gets its second descriptor, the one for
-// the destination, before the next gets its first.
-func (c *Config) scarce() int { return descriptorLimit() - reserve }
-
-// pipes is how many kernel pipes a loop may use: they are worth two descriptors each to a bulk flow, and must not starve sessions.
-func (c *Config) pipes() int { return min(256, descriptorLimit()/16) / c.Loops }
+// pipes is how many kernel pipes a loop may use.
+func (c *Config) pipes() int { return pipes(descriptorLimit()) / c.Loops }
 
 func (c *Config) destination() string { return net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))) }
-
-// SupervisionStrategies are the names that Config.Supervision knows, the default first.
-func SupervisionStrategies() []string {
-	names := make([]string, len(strategies))
-	for i, s := range strategies {
-		names[i] = s.name
-	}
-	return names
-}

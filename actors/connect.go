@@ -31,7 +31,7 @@ type dialing struct {
 	first    try          // mostly there is but one
 	only     [1]*try
 	err      error // why the best of the failed attempts failed
-	starving bool  // counted in hub.starving
+	starving bool  // counted in descriptors.starving
 }
 
 // try is an attempt to connect to one address.
@@ -45,11 +45,11 @@ type try struct {
 // Ready is told by the loop: the attempt succeeded or failed.
 func (t *try) Ready(e wire.Event) {
 	t.told |= e
-	t.conn.tell(messages.Review{})
+	t.conn.session.ring(review)
 }
 
-func (d *dialing) abandon(h *hub) {
-	d.starve(h, false)
+func (d *dialing) abandon(e *endpoint) {
+	d.starve(e, false)
 	for _, t := range d.tries {
 		t.socket.Close()
 	}
@@ -57,37 +57,52 @@ func (d *dialing) abandon(h *hub) {
 }
 
 // starve notes whether the session waits for a descriptor, so that the acceptor does not take it away.
-func (d *dialing) starve(h *hub, yes bool) {
+func (d *dialing) starve(e *endpoint, yes bool) {
 	if d.starving == yes {
 		return
 	}
 	d.starving = yes
 	if yes {
-		h.starving.Add(1)
+		e.descriptors.starving.Add(1)
 	} else {
-		h.starving.Add(-1)
+		e.descriptors.starving.Add(-1)
+	}
+}
+
+// connecting is the behavior until the destination has accepted.
+func (s *Session) connecting(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *messages.Resolved:
+		s.resolved(ctx, m.Addrs, m.Err)
+	case messages.Review:
+		s.answered(ctx)
+	case *actor.ReceiveTimeout:
+		s.connectTimeout(ctx)
+	default:
+		s.conn.endpoint.unknown(ctx)
 	}
 }
 
 // connect watches the client and begins to connect to the destination, or goes on with it.
 func (s *Session) connect(ctx actor.Context) {
-	c, h := s.conn, s.lane.hub
+	c, e := s.conn, s.conn.endpoint
+	loop := e.lane.loop
 	if c.fd >= 0 {
 		fd := int(c.fd)
 		c.fd = -1
-		c.opened = s.lane.loop.Now()
-		if err := c.socket[client].Open(s.lane.loop, fd, (*clientSide)(c)); err != nil {
+		c.opened = loop.Now()
+		if err := c.socket[client].Open(loop, fd, (*clientSide)(c)); err != nil {
 			s.end(messages.CauseConnectFailed, err)
 			return
 		}
 	}
 	if c.dialing == nil {
-		c.dialing = &dialing{deadline: s.lane.loop.Now() + int64(h.cfg.ConnectTimeout)}
+		c.dialing = &dialing{deadline: loop.Now() + int64(e.cfg.ConnectTimeout)}
 		c.dialing.tries = c.dialing.only[:0]
 	}
 	s.fault(PointConnect)
 	if !c.dialing.resolved {
-		if addrs, known := h.resolver.lookup(c.pid); known {
+		if addrs, known := e.resolver.lookup(c.session.pid); known {
 			s.resolved(ctx, addrs, nil)
 			return
 		}
@@ -111,16 +126,16 @@ func (s *Session) resolved(ctx actor.Context, addrs []netip.Addr, err error) {
 
 // tryNext starts an attempt to connect to the next address, and sees to it that the one after that gets its turn.
 func (s *Session) tryNext(ctx actor.Context) {
-	c := s.conn
+	c, e := s.conn, s.conn.endpoint
 	d := c.dialing
 	for len(d.addrs) > 0 {
 		t := &d.first
 		if t.conn != nil {
 			t = new(try)
 		}
-		*t = try{conn: c, to: netip.AddrPortFrom(d.addrs[0], s.lane.hub.cfg.Port)}
-		err := t.socket.Dial(s.lane.loop, t.to, t)
-		d.starve(s.lane.hub, isShortage(err))
+		*t = try{conn: c, to: netip.AddrPortFrom(d.addrs[0], e.cfg.Port)}
+		err := t.socket.Dial(e.lane.loop, t.to, t)
+		d.starve(e, isShortage(err))
 		if d.starving {
 			d.failed(t.to, err)
 			s.wait(shortage)
@@ -138,12 +153,12 @@ func (s *Session) tryNext(ctx actor.Context) {
 		s.unconnected()
 		return
 	}
-	s.wait(s.lane.hub.cfg.ConnectTimeout)
+	s.wait(s.conn.endpoint.cfg.ConnectTimeout)
 }
 
 // wait sets the timeout to d, or to what remains of the time to connect if that is less.
 func (s *Session) wait(d time.Duration) {
-	remains := time.Duration(s.conn.dialing.deadline - s.lane.loop.Now())
+	remains := time.Duration(s.conn.dialing.deadline - s.conn.endpoint.lane.loop.Now())
 	s.setReceiveTimeout(max(min(d, remains), time.Millisecond))
 }
 
@@ -174,7 +189,7 @@ func (s *Session) answered(ctx actor.Context) {
 	d.tries = pending
 	switch {
 	case !d.resolved:
-		s.wait(s.lane.hub.cfg.ConnectTimeout)
+		s.wait(s.conn.endpoint.cfg.ConnectTimeout)
 	case failed || len(d.tries) == 0:
 		s.tryNext(ctx)
 	default:
@@ -182,49 +197,47 @@ func (s *Session) answered(ctx actor.Context) {
 	}
 }
 
-// hurry runs on the receive-timeout: the time is up, or the next address may begin.
-func (s *Session) hurry(ctx actor.Context) {
+// connectTimeout runs on the receive-timeout: the time is up, or the next address may begin.
+func (s *Session) connectTimeout(ctx actor.Context) {
 	d := s.conn.dialing
-	if int64(s.lane.loop.Since()) < d.deadline {
+	if int64(s.conn.endpoint.lane.loop.Since()) < d.deadline {
 		if d.resolved {
 			s.tryNext(ctx)
 		} else {
-			s.wait(s.lane.hub.cfg.ConnectTimeout)
+			s.wait(s.conn.endpoint.cfg.ConnectTimeout)
 		}
 		return
 	}
 	s.answered(ctx) // the process may have been stopped for a while: an answer that has come counts
-	if s.conn.now() != connecting {
+	if s.conn.state != connecting {
 		return
 	}
 	if d.err != nil && len(d.tries) == 0 {
 		s.unconnected()
 		return
 	}
-	s.lane.hub.resolver.doubt()
-	s.end(messages.CauseConnectTimeout, fmt.Errorf("no answer within %v", s.lane.hub.cfg.ConnectTimeout))
+	s.conn.endpoint.resolver.forget()
+	s.end(messages.CauseConnectTimeout, fmt.Errorf("no answer within %v", s.conn.endpoint.cfg.ConnectTimeout))
 }
 
 // connected makes the attempt's socket the connection's, and begins to relay.
 func (s *Session) connected(ctx actor.Context, t *try) {
 	s.fault(PointConnected)
-	c := s.conn
+	c, e := s.conn, s.conn.endpoint
 	t.socket.Move(&c.socket[server], (*serverSide)(c))
 	c.peer[server] = t.to
 	c.early[server] = t.told
-	c.dialing.abandon(s.lane.hub)
+	c.dialing.abandon(e)
 	c.dialing = nil
-	c.become(relaying)
-	now := s.lane.loop.Now()
-	c.moved[up].Store(now)
-	c.moved[down].Store(now)
-	s.relay(ctx)
-	s.lane.hub.publish(messages.SessionOpened{ID: c.id, PID: c.pid.Id, Client: c.peer[client], Server: c.peer[server]})
+	c.state = relaying
+	c.progress.begin(e.lane.loop.Now())
+	s.spawnChildren(ctx)
+	e.publish(messages.SessionOpened{ID: c.id, PID: c.session.pid.Id, Client: c.peer[client], Server: c.peer[server]})
 }
 
 // unconnected ends the session when no address is left to try.
 func (s *Session) unconnected() {
-	s.lane.hub.resolver.doubt()
+	s.conn.endpoint.resolver.forget()
 	err := s.conn.dialing.err
 	s.end(causeOf(err), err)
 }

@@ -2,10 +2,7 @@ package actors
 
 import (
 	"net/netip"
-	"sync/atomic"
-	"syscall"
-
-	"github.com/asynkron/protoactor-go/actor"
+	"time"
 
 	"tcpproxy/actors/internal/wire"
 	"tcpproxy/messages"
@@ -31,74 +28,86 @@ const (
 	down = server // server → client
 )
 
-// state is where a session stands; it only ever moves forward.
+// state is where a session stands. There is one behavior for each, a method of Session, in the file named here.
 //
-//	connecting ──destination accepted──▶ relaying ──an ending, see review──▶ closing
-//	connecting ──client gone, destination unreachable, …──────────────────▶ closing
-type state uint32
+//	connecting ──the destination has accepted────────────────────────▶ relaying     connect.go
+//	relaying   ──a side was reset────────────────────────────────────▶ delivering   ending.go
+//	relaying   ──both directions are over, one since its sink failed─▶ lingering    ending.go
+//	lingering  ──a side was reset────────────────────────────────────▶ delivering   ending.go
+//	any        ──an ending: all is delivered, a timeout, an order, …─▶ closing      session.go
+//
+// Half-closed is not a state of its own: a direction that is over says so in its flow, and the other goes on.
+type state uint8
 
 const (
 	connecting state = iota
 	relaying
+	delivering
+	lingering
 	closing
 )
 
-var stateNames = [...]string{"connecting", "relaying", "closing"}
+var stateNames = [...]string{"connecting", "relaying", "delivering", "lingering", "closing"}
 
 func (s state) String() string { return stateNames[s] }
 
-// connection is what must not be lost when an actor dies: the sockets, the flows, and what has happened to them. The session owns it:
-// it alone opens and closes; its children borrow. It outlives every incarnation of the session and of its children, and ends with
-// the session. Fields belong to the lane's goroutine; the atomic ones may be read from any.
-type connection struct {
-	id   uint64
-	lane *lane
-	pid  *actor.PID // the session
-	box  mailbox    // the session's
-	peer [sides]addrPort
+// relays reports whether the children have anything to do: not before the destination has accepted, and not after the sockets are closed.
+func (s state) relays() bool { return s > connecting && s < closing }
 
-	state   atomic.Uint32
-	fd      int32  // the client's descriptor, until the session's lane watches it; then -1
-	lives   uint32 // incarnations of the session so far
-	cause   messages.Cause
+// connection is what must not be lost when an actor dies: the sockets, the flows, and what has happened to them. The session owns it:
+// it alone opens and closes; its children borrow. It outlives every incarnation of the session and of its children, and every session:
+// one that stopped although nobody had ordered it leaves the connection to the next. All of it belongs to the lane's goroutine.
+type connection struct {
+	id       uint64
+	endpoint *endpoint
+	session  child
+	children [roles - RoleClientReader]child
+	failures *[roles - RoleSession]failures // of the session and its children; nil until the first
+
+	peer   [sides]addrPort
+	socket [sides]wire.Socket
+	flow   [sides]wire.Flow // by the side that the bytes come from
+	failed [sides]errnum    // by side: what its reset was told with; 0 if it was not reset
+	fd     int32            // the client's descriptor, until the lane watches it; then -1
+
+	state   state
+	cause   messages.Cause    // set as soon as the ending has a name: by an order, or by what is being waited for
 	stirred bool              // bytes have moved since the session last found everything at rest
 	early   [sides]wire.Event // what the loop said before there were children to tell
 	shut    [sides]bool       // by direction: its end has been passed on
-	socket  [sides]wire.Socket
-	flow    [sides]wire.Flow // by the side that the bytes come from
-	failed  [sides]syscall.Errno
-	crew    [roles]member
-	ledgers *[roles]ledger // the children's failures; nil until the first
-	dialing *dialing       // while connecting
-	watch   vigil
+	err     error             // what the ending is told with
 
-	err error
+	dialing  *dialing // while connecting
+	progress progress
+	since    int64 // when delivering or lingering began (Loop.Now, as all times here)
+	opened   int64
+	timer    wire.Timer
 
-	opened int64               // Loop.Now
-	moved  [sides]atomic.Int64 // by direction: Loop.Now when bytes last moved
-	timer  wire.Timer
-
-	next, prev *connection // in lane.first
+	next, prev *connection // in endpoint.newest
 }
 
-func (c *connection) now() state { return state(c.state.Load()) }
+// errnum is a syscall.Errno in a quarter of the room: with this, a connection fits into 1 kB.
+type errnum uint16
 
-func (c *connection) become(s state) { c.state.Store(uint32(s)) }
+func newConnection(e *endpoint, id uint64, a arrival) *connection {
+	c := &connection{id: id, endpoint: e, fd: int32(a.fd)}
+	c.peer[client] = a.from
+	c.session.role, c.session.conn = RoleSession, c
+	for i := range c.children {
+		c.children[i].role, c.children[i].conn = RoleClientReader+Role(i), c
+	}
+	return c
+}
 
-// ring sends a bell to a child. It goes straight into the mailbox, not through the PID: on the data path the look-up of the process
-// behind a PID is as much work as all the rest, and would only find this mailbox. If that child is gone, its successor looks at
-// everything when it starts.
-func (c *connection) ring(r role, bell any) { c.crew[r].box.PostUserMessage(bell) }
+// child is what is kept of one of the session's children.
+func (c *connection) child(r Role) *child { return &c.children[r-RoleClientReader] }
 
-// tell sends a bell to the session, as ring does to a child.
-func (c *connection) tell(bell any) { c.box.PostUserMessage(bell) }
-
-// note records that bytes of a direction moved, and wakes the session's watch if it had gone to rest.
+// note records that bytes of a direction moved, and wakes the session's watchdog if it had gone to rest.
 func (c *connection) note(direction side) {
-	c.moved[direction].Store(c.lane.loop.Now())
+	c.progress.moved[direction] = c.endpoint.lane.loop.Now()
 	if !c.stirred {
 		c.stirred = true
-		c.tell(messages.Stirred{})
+		c.session.ring(stirred)
 	}
 }
 
@@ -114,18 +123,30 @@ func (c *connection) acknowledged(direction side) bool {
 	return c.over(direction) && (c.flow[direction].IsCut() || c.failed[sink] != 0 || c.socket[sink].Unsent() == 0)
 }
 
+// settle names the ending, unless it has a name already.
+func (c *connection) settle(cause messages.Cause, err error) {
+	if c.cause == messages.CauseNone {
+		c.cause = cause
+		if err != nil {
+			c.err = err
+		}
+	}
+}
+
 // release closes the sockets, in the way that the cause asks for, and gives back what the flows hold. It may be called again.
 func (c *connection) release() {
-	c.become(closing)
-	c.lane.loop.Disarm(&c.timer)
-	for r := range roles {
-		c.disarm(r)
+	c.state = closing
+	loop := c.endpoint.lane.loop
+	loop.Disarm(&c.timer)
+	c.session.cancelRestart(c.endpoint)
+	for i := range c.children {
+		c.children[i].cancelRestart(c.endpoint)
 	}
 	if c.dialing != nil {
-		c.dialing.abandon(c.lane.hub)
+		c.dialing.abandon(c.endpoint)
 		c.dialing = nil
 	}
-	if c.fd >= 0 { // the session died before it could watch its client
+	if c.fd >= 0 { // the session died before it could have its client watched
 		wire.ResetDescriptor(int(c.fd))
 		c.fd = -1
 	}
@@ -135,7 +156,7 @@ func (c *connection) release() {
 		} else {
 			c.socket[s].Reset()
 		}
-		c.flow[s].Discard(c.lane.loop)
+		c.flow[s].Discard(loop)
 	}
 }
 
@@ -148,6 +169,18 @@ func (c *connection) orderly() bool {
 		return !c.flow[up].Held() && !c.flow[down].Held()
 	}
 	return false
+}
+
+// publishClosed is the very last act of a connection.
+func (c *connection) publishClosed() {
+	var age time.Duration
+	if c.opened != 0 {
+		age = max(c.endpoint.lane.loop.Since()-time.Duration(c.opened), 0)
+	}
+	c.endpoint.publish(messages.SessionClosed{
+		ID: c.id, PID: c.session.pid.Id, Client: c.peer[client], Server: c.peer[server], Cause: c.cause, Err: c.err,
+		BytesClientToServer: c.flow[up].Moved(), BytesServerToClient: c.flow[down].Moved(), Age: age,
+	})
 }
 
 // The sockets' handlers: the connection itself, seen from one side. An event of a closing session is no news.
@@ -163,53 +196,19 @@ func (c *clientSide) Ready(e wire.Event) { (*connection)(c).ready(client, e) }
 func (c *serverSide) Ready(e wire.Event) { (*connection)(c).ready(server, e) }
 
 func (c *connection) ready(s side, e wire.Event) {
-	switch c.now() {
-	case connecting:
+	switch {
+	case c.state == connecting:
 		c.early[s] |= e
 		if e&wire.Broken != 0 {
-			c.tell(messages.Review{})
+			c.session.ring(review)
 		}
-	case relaying:
+	case c.state.relays():
 		if e&wire.Readable != 0 {
-			c.ring(readerOf(s), messages.Readable{})
+			c.child(readerOf(s)).ring(readable)
 		}
 		// A writer with nothing to write need not know of space.
 		if e&wire.Writable != 0 && c.flow[s.other()].Held() {
-			c.ring(writerOf(s), messages.Writable{})
+			c.child(writerOf(s)).ring(writable)
 		}
 	}
-}
-
-// ledger is where the failures of a child are noted.
-func (c *connection) ledger(r role) *ledger {
-	if c.ledgers == nil {
-		c.ledgers = new([roles]ledger)
-	}
-	return &c.ledgers[r]
-}
-
-// delay is the restart that a child waits for, if the backoff strategy makes it wait.
-func (c *connection) delay(r role) *delayed {
-	if c.ledgers == nil {
-		return nil
-	}
-	return c.ledgers[r].delay
-}
-
-// disarm makes a delayed restart not happen.
-func (c *connection) disarm(r role) {
-	if d := c.delay(r); d != nil {
-		c.lane.loop.Disarm(&d.timer)
-		c.ledgers[r].delay = nil
-	}
-}
-
-// roleOf finds a child by its PID.
-func (c *connection) roleOf(who *actor.PID) (role, bool) {
-	for r := range roles {
-		if m := &c.crew[r]; m.pid != nil && m.pid.Equal(who) {
-			return r, true
-		}
-	}
-	return 0, false
 }

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -9,33 +10,14 @@ import (
 	"tcpproxy/messages"
 )
 
-// Listener is the root of the tree: it owns the listening socket, and spawns a session for every client that the acceptor has let in.
-// Supervised by the guardian, which resumes it: its sessions survive whatever happens to it. On lane 0.
+// Listener is the root of an endpoint's tree: it owns the listening socket, and spawns a session for every client that the acceptor has
+// let in. Supervised by the guardian. All that it keeps is in the endpoint.
 type Listener struct {
-	hub            *hub
-	draining       stage
-	announced      bool
-	deadline       wire.Timer
-	failures       map[string]*ledger // of sessions that have failed, by PID
-	helperFailures ledger
-	helperPause    wire.Timer
+	*endpoint
+	leaving bool // this listener is being stopped: its children end with it, so nobody replaces them
 }
 
-// stage is how far the listener is on its way out.
-//
-//	serving ──Drain──▶ draining ──EndAll, or Config.DrainTimeout──▶ ending ──the last session is gone──▶ stopped
-//	serving ──EndAll──────────────────────────────────────────────▶ ending
-type stage uint8
-
-const (
-	serving stage = iota
-	draining
-	ending
-)
-
-var stageNames = [...]string{"serving", "draining", "ending"}
-
-// Receive runs on lane 0.
+// Receive runs on the lane's goroutine.
 func (l *Listener) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
@@ -43,214 +25,258 @@ func (l *Listener) Receive(ctx actor.Context) {
 	case messages.Arrived:
 		l.admit(ctx)
 	case *actor.Terminated:
-		l.bury(ctx, m.Who)
-	case *messages.Drain:
-		l.drain(ctx)
-	case *messages.EndAll:
-		l.endAll(ctx)
-	case *messages.EndSession:
-		l.endSession(ctx, m.ID)
-	case *messages.ListSessions, *messages.DescribeTree:
-		l.hub.count(ctx.Sender(), ctx.Message(), l.describe())
+		l.childTerminated(ctx, m.Who)
+	case messages.RestartDue:
+		l.restartDue(ctx)
+	case *messages.Drain, *messages.EndAll:
+		l.obey(ctx)
+	case messages.Revive:
+		l.refresh(ctx)
 	case *messages.Fail:
-		panic(m.Reason)
+		fail(m)
 	case *actor.Stopping:
-		l.hub.guarded(PointStopping, ctx.Self(), nil)
-		l.draining = ending
-		l.close()
+		l.leaving = true
+		l.guard(PointStopping, ctx.Self(), nil)
 	case *actor.Stopped:
-		l.hub.guarded(PointStopped, ctx.Self(), nil)
-		l.hub.publish(messages.ListenerClosed{Sessions: l.hub.served})
-		l.hub.finish()
+		l.guard(PointStopped, ctx.Self(), nil)
 	case *actor.Restarting:
 		// The guardian never restarts.
 	default:
-		l.hub.unknown(ctx)
+		l.unknown(ctx)
 	}
 }
 
+// start begins, or takes over what another listener has left behind: the listening socket, and all connections.
 func (l *Listener) start(ctx actor.Context) {
-	l.hub.listener = ctx.Self()
-	l.spawnAcceptor(ctx)
-	if l.hub.cfg.Chaos > 0 {
-		l.hub.dice = newDice(l.hub.cfg.ChaosSeed)
-		l.spawnChaos(ctx)
-	}
-	l.hub.fault(PointStarted, ctx.Self())
-	l.announce()
+	l.spawnMissing(ctx)
+	l.listener.begin(l.endpoint, ctx.Self())
+	l.refresh(ctx)
 }
 
-// announce says once that clients may come. If the start was cut short by a panic, the bell that the guardian rings says it.
+// refresh looks at everything, since whatever got lost with a message, or with the last listener, is not told again.
+func (l *Listener) refresh(ctx actor.Context) {
+	l.spawnMissing(ctx)
+	l.restartDue(ctx)
+	l.admit(ctx)
+	l.obey(ctx)
+}
+
+// spawnMissing makes whoever should be there and is not: at first the acceptor and chaos; for the successor of another listener, all who
+// went down with that one. Who waits for a restart that was put off is not missing.
+func (l *Listener) spawnMissing(ctx actor.Context) {
+	if l.stage == serving {
+		for _, c := range l.helpers() {
+			if l.missing(c) {
+				l.respawn(ctx, c)
+			}
+		}
+	}
+	for c := l.newest; c != nil; c = c.next {
+		if l.missing(&c.session) {
+			l.respawn(ctx, &c.session)
+		}
+	}
+	l.stands()
+}
+
+func (l *Listener) missing(c *child) bool {
+	return c.pid == nil || c.gone && !c.delayed(l.endpoint)
+}
+
+// respawn makes an actor in the place of one that is gone. A session adopts the connection that the last one left behind.
+func (l *Listener) respawn(ctx actor.Context, c *child) {
+	var err error
+	if c.conn != nil {
+		err = l.spawnSession(ctx, c.conn)
+	} else {
+		err = l.spawnHelper(ctx, c)
+	}
+	if err != nil {
+		panic(err) // a namesake is alive: a defect
+	}
+}
+
+// announce says once that clients may come. If the start was cut short by a panic, refresh says it.
 func (l *Listener) announce() {
-	if !l.announced && l.draining == serving {
+	if !l.announced && l.stage == serving {
 		l.announced = true
-		l.hub.publish(messages.ListenerOpened{Addr: wire.LocalAddr(l.hub.fd), Destination: l.hub.cfg.destination()})
+		l.publish(messages.ListenerOpened{
+			Listener: l.name, Addr: wire.LocalAddr(l.fd), Destination: l.cfg.destination(),
+			MaxSessions: l.cfg.MaxSessions, IdleTimeout: l.cfg.IdleTimeout, HangTimeout: l.cfg.HangTimeout,
+		})
 	}
 }
 
-func (l *Listener) spawnAcceptor(ctx actor.Context) {
-	pid, err := ctx.SpawnNamed(actor.PropsFromProducer(func() actor.Actor { return &Acceptor{l.hub} },
-		actor.WithMailbox(func() actor.Mailbox {
-			l.hub.acceptorBox = newMailbox(&connection{lane: l.hub.lanes[0]})
-			return l.hub.acceptorBox
-		})), "acceptor")
-	if err != nil {
-		panic(err)
-	}
-	l.hub.acceptor = pid
-}
-
-func (l *Listener) spawnChaos(ctx actor.Context) {
-	pid, err := ctx.SpawnNamed(actor.PropsFromProducer(func() actor.Actor { return &Chaos{l.hub, l.hub.dice} },
-		actor.WithMailbox(func() actor.Mailbox { return newMailbox(&connection{lane: l.hub.lanes[0]}) })), "chaos")
-	if err != nil {
-		panic(err)
-	}
-	l.hub.chaos = pid
-}
-
-// isHelper reports whether a child is one of those that serve the listener rather than a client.
-func (l *Listener) isHelper(who *actor.PID) bool {
-	return who.Equal(l.hub.acceptor) || l.hub.chaos != nil && who.Equal(l.hub.chaos)
-}
-
-// dismiss stops the helpers: nobody is let in any more.
-func (l *Listener) dismiss(ctx actor.Context) {
-	ctx.Stop(l.hub.acceptor)
-	if l.hub.chaos != nil {
-		ctx.Stop(l.hub.chaos)
-	}
-}
-
-// admit spawns a session for each client in the lobby. A client leaves the lobby in one step with becoming a session's, so whichever
-// side of it a crash falls on, its socket has one owner.
+// admit spawns a session for each client that has been accepted. A client leaves the queue in one step with becoming a connection, so
+// whichever side of it a crash falls on, its socket has one owner.
 func (l *Listener) admit(ctx actor.Context) {
-	h := l.hub
 	l.announce()
-	for len(h.lobby) > 0 {
-		h.fault(PointBeforeSpawn, ctx.Self())
-		a := h.lobby[0]
-		h.lobby = h.lobby[1:]
-		if l.draining != serving {
+	for len(l.accepted) > 0 {
+		l.fault(PointBeforeSpawn, ctx.Self())
+		a := l.accepted[0]
+		l.accepted = l.accepted[1:]
+		if l.stage != serving {
 			wire.ResetDescriptor(a.fd)
 			continue
 		}
-		h.served++
-		h.live.Add(1)
-		c := &connection{id: h.served, lane: h.lanes[h.served%uint64(len(h.lanes))], fd: int32(a.fd)}
-		c.peer[client] = a.from
-		h.lanes[0].arriving = c
-		if _, err := ctx.SpawnNamed(c.lane.session, "session-"+strconv.FormatUint(c.id, 10)); err != nil {
-			h.live.Add(-1)
-			wire.ResetDescriptor(a.fd)
+		c := l.add(a)
+		if err := l.spawnSession(ctx, c); err != nil {
+			c.release()
+			l.remove(c)
 		}
-		h.lanes[0].arriving = nil
-		h.fault(PointAfterSpawn, ctx.Self())
+		l.fault(PointAfterSpawn, ctx.Self())
 	}
-	h.lobby = nil
+	l.accepted = nil
 }
 
-// bury notes the end of a session, or replaces a helper that somebody stopped.
-func (l *Listener) bury(ctx actor.Context, who *actor.PID) {
-	h := l.hub
-	if l.isHelper(who) {
-		if l.draining == serving {
-			h.failed(who, errStopped, "helper", actor.RestartDirective)
-			if who.Equal(h.acceptor) {
-				l.spawnAcceptor(ctx)
-			} else {
-				l.spawnChaos(ctx)
+// childTerminated forgets a session whose connection has ended. A child that stopped although nobody had ordered it is treated like one
+// that failed.
+func (l *Listener) childTerminated(ctx actor.Context, who *actor.PID) {
+	c := l.childOf(who)
+	if c == nil {
+		return
+	}
+	c.gone = true
+	switch {
+	case c.conn != nil && c.conn.state == closing:
+		l.forget(c.conn)
+	case c.conn == nil && l.stage != serving:
+		// A helper that is not needed any more.
+	case !l.leaving:
+		l.answer(ctx, c, errStopped, nil)
+	}
+	l.leaveIfLast(ctx)
+}
+
+// forget drops a connection that has ended. An acceptor that waits for room is rung.
+func (l *Listener) forget(c *connection) {
+	l.remove(c)
+	if l.paused {
+		l.acceptor.ring(readable)
+	}
+}
+
+// obey does what the owner has ordered, as far as it has not been begun yet.
+func (l *Listener) obey(ctx actor.Context) {
+	if l.stage == serving {
+		return
+	}
+	if !l.closed {
+		l.closed = true
+		l.close()
+		for _, c := range l.helpers() {
+			c.cancelRestart(l.endpoint)
+			if c.pid != nil {
+				ctx.Stop(c.pid)
 			}
 		}
-	} else {
-		delete(l.failures, who.Id)
-		h.live.Add(-1)
-		if h.paused {
-			h.send(h.acceptor, messages.Readable{})
+		if l.stage == draining {
+			limit := l.cfg.DrainTimeout
+			l.publish(messages.ListenerDraining{Listener: l.name, Sessions: len(l.connections), Timeout: limit})
+			l.lane.loop.Arm(&l.deadline, limit, runner(func() { l.order(ending) }))
+		}
+	}
+	if l.stage == ending {
+		l.lane.loop.Disarm(&l.deadline)
+		for c := l.newest; c != nil; c = c.next {
+			if c.state != closing {
+				c.settle(messages.CauseShutdown, nil) // should the session die first, its successor does it
+				ctx.Send(c.session.pid, &messages.End{Cause: messages.CauseShutdown})
+			}
 		}
 	}
 	l.leaveIfLast(ctx)
 }
 
-// drain closes the listening socket and lets the sessions run on for a while.
-func (l *Listener) drain(ctx actor.Context) {
-	if l.draining != serving {
-		return
-	}
-	l.draining = draining
-	l.close()
-	l.dismiss(ctx)
-	limit := l.hub.cfg.DrainTimeout
-	l.hub.publish(messages.ListenerDraining{Sessions: int(l.hub.live.Load()), Timeout: limit})
-	l.hub.lanes[0].loop.Arm(&l.deadline, limit, runner(func() { l.hub.send(l.hub.listener, &messages.EndAll{}) }))
-}
-
-// endAll ends every session now.
-func (l *Listener) endAll(ctx actor.Context) {
-	if l.draining == ending {
-		return
-	}
-	l.close()
-	if l.draining == serving {
-		l.dismiss(ctx)
-	}
-	l.draining = ending
-	for _, child := range ctx.Children() {
-		if !l.isHelper(child) {
-			ctx.Send(child, &messages.End{Cause: messages.CauseShutdown})
-		}
-	}
-	l.leaveIfLast(ctx)
-}
-
-// leaveIfLast stops the listener when it has been told to go and nobody is left.
+// leaveIfLast stops the listener when it has done what it was ordered to do, and nobody is left.
 func (l *Listener) leaveIfLast(ctx actor.Context) {
-	if l.draining != serving && len(ctx.Children()) == 0 {
+	if l.finished() && len(ctx.Children()) == 0 {
 		ctx.Stop(ctx.Self())
 	}
 }
 
-// close closes the listening socket, and resets clients that nobody has served yet.
-func (l *Listener) close() {
-	h := l.hub
-	h.lanes[0].loop.Disarm(&l.helperPause)
-	h.lanes[0].loop.Disarm(&l.deadline)
-	if h.fd >= 0 {
-		if h.listening.IsOpen() {
-			h.listening.Close()
-		} else {
-			wire.CloseDescriptor(h.fd)
+// HandleFailure is called by the library when a child has failed.
+func (l *Listener) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, who *actor.PID, _ *actor.RestartStatistics, reason, message any) {
+	c := l.childOf(who)
+	if c == nil || l.leaving || c.conn != nil && c.conn.state == closing || c.conn == nil && l.stage != serving {
+		sup.StopChildren(who)
+		return
+	}
+	l.answer(sup.(actor.Context), c, reason, message)
+}
+
+func (l *Listener) answer(ctx actor.Context, c *child, reason, message any) {
+	answer(&failure{
+		endpoint: l.endpoint, by: listenerSupervisor{ctx.(actor.Supervisor), l, ctx}, chosen: l.sessionStrategy,
+		who: c, reason: reason, message: message,
+	})
+}
+
+// restartDue restarts those whose delay is over.
+func (l *Listener) restartDue(ctx actor.Context) {
+	if l.leaving {
+		return
+	}
+	by := listenerSupervisor{ctx.(actor.Supervisor), l, ctx}
+	if l.stage == serving {
+		restartDueChildren(l.endpoint, by, l.helpers())
+	}
+	for c := l.newest; c != nil; c = c.next {
+		if c.failures != nil {
+			restartDueChildren(l.endpoint, by, []*child{&c.session})
 		}
-		h.fd = -1
-	}
-	for _, a := range h.lobby {
-		wire.ResetDescriptor(a.fd)
-	}
-	h.lobby = nil
-}
-
-func (l *Listener) endSession(ctx actor.Context, id uint64) {
-	pid := actor.NewPID(ctx.Self().Address, ctx.Self().Id+"/session-"+strconv.FormatUint(id, 10))
-	_, found := l.hub.system.ProcessRegistry.Get(pid)
-	if found {
-		ctx.Send(pid, &messages.End{Cause: messages.CauseEnded})
-	}
-	if ctx.Sender() != nil {
-		ctx.Respond(messages.EndSessionReply{Found: found})
 	}
 }
 
-// restartLater restarts a helper that keeps failing, after a pause, so that a lasting defect does not burn the processor.
-func (l *Listener) restartLater(s actor.Supervisor, who *actor.PID) {
-	l.hub.lanes[0].loop.Arm(&l.helperPause, backoffCap, runner(func() {
-		if l.isHelper(who) && l.draining == serving {
-			s.RestartChildren(who)
+// childOf finds the acceptor, chaos or a session by its PID.
+func (l *Listener) childOf(who *actor.PID) *child {
+	name, ours := strings.CutPrefix(who.Id, l.name+"/")
+	if !ours {
+		return nil
+	}
+	for _, c := range l.helpers() {
+		if name == tree[c.role].name {
+			return c
 		}
-	}))
+	}
+	id, err := strconv.ParseUint(strings.TrimPrefix(name, tree[RoleSession].name), 10, 64)
+	if err != nil {
+		return nil
+	}
+	if c := l.connections[id]; c != nil {
+		return &c.session
+	}
+	return nil
 }
 
-// runner is a function as a wire.Runner.
-type runner func()
+// listenerSupervisor is a listener in the moment in which it answers a failure.
+type listenerSupervisor struct {
+	actor.Supervisor
+	listener *Listener
+	ctx      actor.Context
+}
 
-// Run calls it.
-func (r runner) Run() { r() }
+func (b listenerSupervisor) children(failed *child) []*child { return []*child{failed} }
+
+func (b listenerSupervisor) respawn(c *child) { b.listener.respawn(b.ctx, c) }
+
+// giveUp ends a session's connection. If its actor is gone, the listener has to do what that one would have done last.
+func (b listenerSupervisor) giveUp(failed *child, why error) {
+	c := failed.conn
+	if c == nil {
+		return // a helper is never given up
+	}
+	c.settle(messages.CauseSupervision, why)
+	c.release()
+	if !failed.gone {
+		b.StopChildren(failed.pid)
+		return
+	}
+	c.publishClosed()
+	b.listener.forget(c)
+}
+
+// EscalateFailure ends the matter here: the guardian would resume the listener, and the failed child would stay suspended for ever.
+func (b listenerSupervisor) EscalateFailure(_, _ any) {}
+
+func (b listenerSupervisor) self() *child { return &b.listener.listener }

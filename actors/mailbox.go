@@ -7,7 +7,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"tcpproxy/actors/internal/wire"
-	"tcpproxy/messages"
 )
 
 // mailbox runs one actor on its lane's loop.
@@ -26,76 +25,42 @@ import (
 // As everywhere in the library, system messages come first, in the order in which they came (but for a Stop: those that came before it is
 // handled precede it), and the message in hand is lost in a panic.
 type mailbox struct {
-	task    wire.Task
-	conn    *connection // of the session that the actor belongs to; for the acceptor and the listener an empty one with their lane
-	invoker actor.MessageInvoker
+	task     wire.Task
+	endpoint *endpoint
+	child    *child // the actor's place in the tree
+	invoker  actor.MessageInvoker
 
-	state   atomic.Uint32          // one bit for each bell that has rung, and those below
-	waiting atomic.Int32           // user messages in inbox and user
-	inbox   atomic.Pointer[letter] // other messages, newest first, from any goroutine
-	system  *letter                // system messages that have been taken out of the inbox, oldest first
-	user    *letter                // user messages, the same
+	state   atomic.Uint32            // one bit for each bell that has rung, and those below
+	waiting atomic.Int32             // user messages in inbox and taken
+	inbox   atomic.Pointer[envelope] // messages that are not bells, newest first, from any goroutine
+	taken   *envelope                // those that have been taken out of the inbox, oldest first
 }
 
-// letter is a message that has no bit of its own.
-type letter struct {
-	next    *letter
+// envelope holds a message that is not a bell.
+type envelope struct {
+	next    *envelope
 	message any
 	system  bool
 }
 
 const (
-	queued    = 1 << 31 // the mailbox waits in its loop's queue
-	suspended = 1 << 30 // the actor has failed, and its supervisor has not answered yet
-	stopping  = 1 << 29 // the actor has been told to stop
-	born      = 1 << 28 // Started waits, before any other message
-	doomed    = 1 << 27 // Stop waits, behind all other system messages
-	rings     = doomed - 1
+	queued       = 1 << 31 // the mailbox waits in its loop's queue
+	suspended    = 1 << 30 // the actor has failed, and its supervisor has not answered yet
+	stopping     = 1 << 29 // the actor has been told to stop
+	startPending = 1 << 28 // Started waits, before any other message
+	stopPending  = 1 << 27 // Stop waits, behind all other system messages
+	rung         = stopPending - 1
 )
 
 // Every actor is started and stopped, so these two are bits like the bells.
 var (
-	started = &actor.Started{}
-	stop    = &actor.Stop{}
+	startedMessage = &actor.Started{}
+	stopMessage    = &actor.Stop{}
 )
 
-// The bells, by bit. A mailbox that is run hands out those that have rung in this order.
-var bellByBit = [...]any{
-	messages.Readable{}, messages.Writable{}, messages.Filled{}, messages.Drained{}, messages.Revive{}, messages.Review{},
-	messages.Stirred{}, messages.Arrived{}, &actor.ReceiveTimeout{},
-}
-
-// bitOfBell is the inverse of bellByBit; 0 for a message that is not a bell.
-func bitOfBell(message any) uint32 {
-	switch message.(type) {
-	case messages.Readable:
-		return 1 << 0
-	case messages.Writable:
-		return 1 << 1
-	case messages.Filled:
-		return 1 << 2
-	case messages.Drained:
-		return 1 << 3
-	case messages.Revive:
-		return 1 << 4
-	case messages.Review:
-		return 1 << 5
-	case messages.Stirred:
-		return 1 << 6
-	case messages.Arrived:
-		return 1 << 7
-	case *actor.ReceiveTimeout:
-		return 1 << 8
-	}
-	return 0
-}
-
-// newMailbox makes a mailbox for an actor whose connection has no place for one.
-func newMailbox(conn *connection) *mailbox { return new(mailbox).open(conn) }
-
-// open makes an unused mailbox ready.
-func (m *mailbox) open(conn *connection) *mailbox {
-	m.conn = conn
+// open makes an unused mailbox ready for an actor in a place of the tree.
+func (m *mailbox) open(e *endpoint, c *child) *mailbox {
+	m.endpoint, m.child = e, c
 	m.task.Bind(m)
 	return m
 }
@@ -103,41 +68,44 @@ func (m *mailbox) open(conn *connection) *mailbox {
 // is reports whether a bit of the state is set. From any goroutine.
 func (m *mailbox) is(bit uint32) bool { return m.state.Load()&bit != 0 }
 
+// ring may be called from any goroutine.
+func (m *mailbox) ring(b bell) { m.queue(1 << b) }
+
 // PostUserMessage may be called from any goroutine.
 func (m *mailbox) PostUserMessage(message any) {
-	if bell := bitOfBell(message); bell != 0 {
-		m.queue(bell)
+	if b, ok := bellOf(message); ok {
+		m.ring(b)
 		return
 	}
 	m.waiting.Add(1)
-	m.push(&letter{message: message})
+	m.push(&envelope{message: message})
 }
 
 // PostSystemMessage may be called from any goroutine.
 func (m *mailbox) PostSystemMessage(message any) {
 	switch message.(type) {
 	case *actor.Started:
-		m.queue(born)
+		m.queue(startPending)
 	case *actor.Stop:
-		m.queue(doomed)
+		m.queue(stopPending)
 	default:
-		m.push(&letter{message: message, system: true})
+		m.push(&envelope{message: message, system: true})
 	}
 }
 
-func (m *mailbox) push(l *letter) {
+func (m *mailbox) push(e *envelope) {
 	for {
-		l.next = m.inbox.Load()
-		if m.inbox.CompareAndSwap(l.next, l) {
+		e.next = m.inbox.Load()
+		if m.inbox.CompareAndSwap(e.next, e) {
 			break
 		}
 	}
 	m.queue(0)
 }
 
-func (m *mailbox) queue(bell uint32) {
-	if m.state.Or(bell|queued)&queued == 0 {
-		m.conn.lane.loop.Post(&m.task)
+func (m *mailbox) queue(bit uint32) {
+	if m.state.Or(bit|queued)&queued == 0 {
+		m.endpoint.lane.loop.Post(&m.task)
 	}
 }
 
@@ -151,92 +119,95 @@ func (m *mailbox) Start() {}
 
 // UserMessageCount is how many messages wait, the bells that have rung included. From any goroutine.
 func (m *mailbox) UserMessageCount() int {
-	return bits.OnesCount32(m.state.Load()&rings) + int(m.waiting.Load())
+	return bits.OnesCount32(m.state.Load()&rung) + int(m.waiting.Load())
 }
 
 // Run has the actor handle what waits. What is posted meanwhile, by the actor to itself for instance, waits for the next turn.
 func (m *mailbox) Run() {
-	m.conn.lane.turn = m
-	rung := m.state.And(^uint32(queued)) & rings
-	m.sort()
-	if !m.handle(rung) && (m.user != nil || m.system != nil) {
-		m.queue(0) // the actor panicked with letters left over
+	bellsRung := m.state.And(^uint32(queued)) & rung
+	m.fetch()
+	if !m.handle(bellsRung) && m.taken != nil {
+		m.queue(0) // the actor panicked with messages left over
 	}
 }
 
-// sort takes the letters out of the inbox, behind those that wait already.
-func (m *mailbox) sort() {
+// fetch takes the messages out of the inbox, behind those that wait already.
+func (m *mailbox) fetch() {
 	if m.inbox.Load() == nil {
 		return // most often; and a load is cheap
 	}
 	newest := m.inbox.Swap(nil)
-	var system, user *letter // oldest first
-	for l := newest; l != nil; {
-		next := l.next
-		if l.system {
-			l.next, system = system, l
-		} else {
-			l.next, user = user, l
-		}
-		l = next
+	var oldest *envelope
+	for newest != nil {
+		newest.next, oldest, newest = oldest, newest, newest.next
 	}
-	m.system = appendLetters(m.system, system)
-	m.user = appendLetters(m.user, user)
+	last := &m.taken
+	for *last != nil {
+		last = &(*last).next
+	}
+	*last = oldest
 }
 
-func appendLetters(first, more *letter) *letter {
-	if first == nil {
-		return more
+// take removes the oldest message of a kind from those that have been fetched; nil if there is none.
+func (m *mailbox) take(system bool) *envelope {
+	for at := &m.taken; *at != nil; at = &(*at).next {
+		if e := *at; e.system == system {
+			*at = e.next
+			return e
+		}
 	}
-	last := first
-	for last.next != nil {
-		last = last.next
-	}
-	last.next = more
-	return first
+	return nil
 }
 
 // handle hands the waiting messages to the actor; it reports whether that went without a panic.
-func (m *mailbox) handle(rung uint32) (ok bool) {
+func (m *mailbox) handle(bellsRung uint32) (ok bool) {
 	var inHand any
 	defer func() {
 		if !ok {
-			m.invoker.EscalateFailure(recover(), inHand)
+			reason := recover()
+			m.child.noteFailure(m.endpoint)
+			m.invoker.EscalateFailure(reason, inHand)
 		}
 	}()
-	letters := m.waiting.Load() // what comes later waits for the next turn
+	left := m.waiting.Load() // what comes later waits for the next turn
 	for {
+		if m.state.Load()&startPending != 0 {
+			m.state.And(^uint32(startPending))
+			inHand = startedMessage
+			m.invoker.InvokeSystemMessage(inHand)
+			m.fetch() // what the actor sent itself by this comes before any user message; so below
+			continue
+		}
+		if m.taken != nil {
+			if e := m.take(true); e != nil {
+				inHand = e.message
+				m.handleSystem(inHand)
+				m.fetch()
+				continue
+			}
+		}
 		switch state := m.state.Load(); {
-		case state&born != 0:
-			m.state.And(^uint32(born))
-			inHand = started
-			m.invoker.InvokeSystemMessage(inHand)
-			m.sort()
-		case m.system != nil:
-			inHand, m.system = m.system.message, m.system.next
-			m.handleSystem(inHand)
-			m.sort() // what the actor sent itself by this comes before any user message
-		case state&doomed != 0:
-			m.state.And(^uint32(doomed))
+		case state&stopPending != 0:
+			m.state.And(^uint32(stopPending))
 			m.state.Or(stopping)
-			inHand = stop
+			inHand = stopMessage
 			m.invoker.InvokeSystemMessage(inHand)
-			m.sort()
+			m.fetch()
 		case state&suspended != 0:
 			return true
-		case rung != 0:
-			bit := bits.TrailingZeros32(rung)
-			rung &= rung - 1
-			m.state.And(^(uint32(1) << bit))
-			inHand = bellByBit[bit]
+		case bellsRung != 0:
+			b := bits.TrailingZeros32(bellsRung)
+			bellsRung &= bellsRung - 1
+			m.state.And(^(uint32(1) << b))
+			inHand = bellMessages[b]
 			m.invoker.InvokeUserMessage(inHand)
-		case m.user != nil && letters > 0:
-			letters--
-			inHand, m.user = m.user.message, m.user.next
+		case m.taken != nil && left > 0:
+			left--
+			inHand = m.take(false).message
 			m.waiting.Add(-1)
 			m.invoker.InvokeUserMessage(inHand)
 		default:
-			if m.user != nil {
+			if m.taken != nil {
 				m.queue(0)
 			}
 			return true
@@ -257,5 +228,6 @@ func (m *mailbox) handleSystem(message any) {
 			return
 		}
 	}
+	m.endpoint.lane.making = m.child // the message may end in a new incarnation: see declare
 	m.invoker.InvokeSystemMessage(message)
 }

@@ -2,10 +2,11 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
+	"strings"
 	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -17,73 +18,96 @@ import (
 
 // Proxy is a running proxy: the handle that its owner holds on the tree of actors. All methods may be called from any goroutine.
 type Proxy struct {
-	hub  *hub
-	addr netip.AddrPort
+	shared *shared
+	addr   netip.AddrPort
 }
 
-// Start listens and spawns the listener. The error, if any, names what is wrong with the Config, or the address and the cause.
+// Errors of the methods that ask or tell something.
+var (
+	// ErrStopped says that the proxy has stopped.
+	ErrStopped = errors.New("the proxy has stopped")
+	// ErrNoSession says that there is no live session of that number.
+	ErrNoSession = errors.New("no such session")
+	// ErrNoActor says that no actor of the proxy has that PID.
+	ErrNoActor = errors.New("no such actor")
+)
+
+// Start listens and makes the tree. It returns when the tree stands: a message to listener/acceptor that is sent right afterwards is
+// delivered. The error, if any, names what is wrong with the Config, or the address and the cause.
 // onEvent (may be nil) is subscribed to the event stream before anything else happens, so that it misses nothing; see messages.
 func Start(cfg Config, onEvent func(event any)) (*Proxy, error) {
+	s, err := newShared(cfg)
+	if err != nil {
+		return nil, err
+	}
+	sockets, err := listen(&s.cfg)
+	if err != nil {
+		return nil, err
+	}
+	p := &Proxy{shared: s, addr: wire.LocalAddr(sockets[0])}
+	for i, fd := range sockets {
+		e, err := newEndpoint(s, listenerName(i, len(sockets)), i, fd)
+		if err != nil {
+			for _, fd := range sockets {
+				wire.CloseDescriptor(fd)
+			}
+			for _, e := range s.endpoints {
+				e.lane.discard()
+			}
+			return nil, fmt.Errorf("cannot set up a readiness loop: %w", err)
+		}
+		s.endpoints = append(s.endpoints, e)
+	}
+	if onEvent != nil {
+		s.system.EventStream.Subscribe(onEvent)
+	}
+	p.run()
+	return p, nil
+}
+
+// newShared checks the Config, and makes what all actors have in common.
+func newShared(cfg Config) (*shared, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	h := &hub{cfg: cfg, scarce: cfg.scarce(), done: make(chan struct{})}
-	if h.strategy, err = strategyNamed(cfg.Supervision); err != nil {
-		return nil, err
+	limit := descriptorLimit()
+	s := &shared{cfg: cfg, log: cfg.Log, done: make(chan struct{})}
+	s.surveyor.shared = s
+	s.descriptors.limit, s.descriptors.scarce = limit, limit-reserved(limit)
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
 	}
-	var known bool
-	if h.sessions, known = sessionDirectives[cfg.SessionSupervision]; !known {
-		return nil, fmt.Errorf("unknown session supervision %q: it is restart or stop", cfg.SessionSupervision)
-	}
-	addr, err := listenAddr(cfg)
+	chosen, err := strategyNamed("supervision strategy", cfg.Supervision, cfg.strategiesOnOffer())
 	if err != nil {
 		return nil, err
 	}
-	if h.fd, err = bind(cfg, addr); err != nil {
+	s.supervision.Store(&chosen)
+	if s.sessionStrategy, err = strategyNamed("session supervision", cfg.SessionSupervision, sessionStrategies); err != nil {
 		return nil, err
 	}
-	p := &Proxy{hub: h, addr: wire.LocalAddr(h.fd)}
-	if err := h.open(); err != nil {
-		wire.CloseDescriptor(h.fd)
-		return nil, err
-	}
-	if onEvent != nil {
-		h.system.EventStream.Subscribe(onEvent)
-	}
-	if err := h.spawnListener(); err != nil {
-		return nil, err
-	}
-	return p, nil
+	s.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quietly(s.log) }))
+	condense(s.system.ProcessRegistry)
+	return s, nil
 }
 
-// open makes the actor system and the lanes, and sets the loops going.
-func (h *hub) open() error {
-	log := h.cfg.Log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	h.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quietly(log) }))
-	condense(h.system.ProcessRegistry)
-	h.resolver.init(h)
-	for range h.cfg.Loops {
-		l, err := newLane(h)
-		if err != nil {
-			h.finish()
-			return fmt.Errorf("cannot set up a readiness loop: %w", err)
-		}
-		h.lanes = append(h.lanes, l)
-	}
+// run sets the loops going, has the guardian spawn the listeners, and waits until they stand.
+func (p *Proxy) run() {
+	s := p.shared
+	g := newGuardian(s, s.endpoints)
 	var running sync.WaitGroup
-	for _, l := range h.lanes {
-		running.Go(l.loop.Run)
+	for _, e := range s.endpoints {
+		running.Go(e.lane.loop.Run)
 	}
 	go func() {
 		running.Wait()
-		h.system.Shutdown()
-		close(h.done)
+		s.system.Shutdown()
+		close(s.done)
 	}()
-	return nil
+	for _, e := range s.endpoints {
+		e.lane.do(func() { g.spawn(e) })
+		<-e.standing
+	}
 }
 
 // condense replaces the registry's 32,768 shards with 32. They are there to keep many processors from meeting at one lock; a few
@@ -96,69 +120,173 @@ func condense(r *actor.ProcessRegistryValue) {
 	r.LocalPIDs = &actor.SliceMap{LocalPIDs: []cmap.ConcurrentMap{few}}
 }
 
-func (h *hub) spawnListener() error {
-	props := actor.PropsFromProducer(func() actor.Actor { return &Listener{hub: h, failures: map[string]*ledger{}} },
-		actor.WithMailbox(func() actor.Mailbox { return newMailbox(&connection{lane: h.lanes[0]}) }),
-		actor.WithGuardian(&guardian{h}))
-	pid, err := h.system.Root.SpawnNamed(props, "listener")
-	if err != nil {
-		h.finish()
-		return err
+// listenerName is the PID of a listener: with a single loop there is but one.
+func listenerName(i, of int) string {
+	if of == 1 {
+		return tree[RoleListener].name
 	}
-	h.root = pid
-	return nil
+	return fmt.Sprintf("%s-%d", tree[RoleListener].name, i+1)
 }
 
 // Addr is the address that the proxy listens on, with the port that the system chose if ListenPort was 0.
 func (p *Proxy) Addr() netip.AddrPort { return p.addr }
 
-// System is the actor system that the proxy lives in: for requests (messages.ListSessions, …), and for stopping actors by PID.
-func (p *Proxy) System() *actor.ActorSystem { return p.hub.system }
-
-// Listener is the root of the supervision tree.
-func (p *Proxy) Listener() *actor.PID { return p.hub.root }
+// System is the actor system that the proxy lives in: for its event stream, and for sending messages to actors by PID.
+func (p *Proxy) System() *actor.ActorSystem { return p.shared.system }
 
 // Drain closes the listening socket at once and lets live sessions run on for up to Config.DrainTimeout. It does not wait: see Done.
-func (p *Proxy) Drain() { p.hub.send(p.hub.root, &messages.Drain{}) }
+func (p *Proxy) Drain() { p.order(draining) }
 
 // Stop ends everything now. It does not wait: see Done.
-func (p *Proxy) Stop() { p.hub.send(p.hub.root, &messages.EndAll{}) }
+func (p *Proxy) Stop() { p.order(ending) }
 
-// Done is closed when the last session has ended after Drain or Stop, and everything that the proxy held is released.
-func (p *Proxy) Done() <-chan struct{} { return p.hub.done }
-
-// listenAddr is the address to listen on. Of a name's addresses it is the first IPv4 one, if there is any, as in the net package.
-func listenAddr(cfg Config) (netip.Addr, error) {
-	if cfg.ListenHost == "" {
-		return netip.IPv6Unspecified(), nil
+func (p *Proxy) order(to stage) {
+	for _, e := range p.shared.endpoints {
+		e.lane.do(func() { e.order(to) })
 	}
-	if ip, err := netip.ParseAddr(cfg.ListenHost); err == nil {
-		return ip, nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), cfg.ConnectTimeout)
-	defer cancel()
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", cfg.ListenHost)
-	if err != nil {
-		return netip.Addr{}, fmt.Errorf("cannot listen on %q: %w", cfg.ListenHost, err)
-	}
-	for _, a := range addrs {
-		if a.Unmap().Is4() {
-			return a.Unmap(), nil
-		}
-	}
-	return addrs[0], nil
 }
 
-// bind makes the listening descriptor. All addresses means IPv4 alone on a machine without IPv6.
-func bind(cfg Config, ip netip.Addr) (int, error) {
-	addr := netip.AddrPortFrom(ip, cfg.ListenPort)
-	fd, err := wire.Bind(addr)
-	if err != nil && cfg.ListenHost == "" && wire.LacksIPv6(err) {
-		addr = netip.AddrPortFrom(netip.IPv4Unspecified(), cfg.ListenPort)
-		fd, err = wire.Bind(addr)
+// Done is closed when the last session has ended after Drain or Stop, and everything that the proxy held is released.
+func (p *Proxy) Done() <-chan struct{} { return p.shared.done }
+
+// Shutdown drains, and returns when all sessions have ended, as they do after Config.DrainTimeout at the latest. If ctx ends before that,
+// it ends them at once, and returns ctx's error.
+func (p *Proxy) Shutdown(ctx context.Context) error {
+	p.Drain()
+	select {
+	case <-p.Done():
+		return nil
+	case <-ctx.Done():
+		p.Stop()
+		<-p.Done()
+		return ctx.Err()
 	}
+}
+
+// Sessions lists the live sessions. The list may be shared with other callers: do not change it. Asking wakes no session and does not
+// count as activity.
+func (p *Proxy) Sessions(ctx context.Context) (messages.Sessions, error) {
+	s, err := p.shared.surveyor.ask(ctx)
 	if err != nil {
-		return -1, &net.OpError{Op: "listen", Net: "tcp", Addr: net.TCPAddrFromAddrPort(addr), Err: err}
+		return nil, err
 	}
-	return fd, nil
+	return s.list(), nil
+}
+
+// Tree describes every actor, from the listener down; with several listeners, from the guardian down. As for Sessions, what it
+// returns may be shared, and asking is not activity.
+func (p *Proxy) Tree(ctx context.Context) (messages.Node, error) {
+	s, err := p.shared.surveyor.ask(ctx)
+	if err != nil {
+		return messages.Node{}, err
+	}
+	return s.tree(), nil
+}
+
+// EndSession ends the session with this number: both of its peers are reset. It returns when the end has been ordered, ErrNoSession if
+// there is no such session, and ctx's error if the proxy has not answered by then.
+func (p *Proxy) EndSession(ctx context.Context, id uint64) error {
+	if id == 0 {
+		return ErrNoSession
+	}
+	e := p.shared.endpoints[(id-1)%uint64(len(p.shared.endpoints))]
+	found := false
+	err := p.await(ctx, e.lane, func() {
+		if c := e.connections[id]; c != nil && c.state != closing {
+			found = true
+			c.settle(messages.CauseEnded, nil) // should the session die first, its successor does it
+			p.shared.system.Root.Send(c.session.pid, &messages.End{Cause: messages.CauseEnded})
+		}
+	})
+	if err == nil && !found {
+		return ErrNoSession
+	}
+	return err
+}
+
+// await runs a function on a lane's goroutine and waits for it. If it returns an error, the function may still run.
+func (p *Proxy) await(ctx context.Context, l *lane, f func()) error {
+	done := make(chan struct{})
+	l.do(func() {
+		f()
+		close(done)
+	})
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-p.Done():
+		return ErrStopped
+	}
+}
+
+// Supervision is the name of the strategy in force for the children of a session.
+func (p *Proxy) Supervision() string { return p.shared.supervision.Load().Name }
+
+// SetSupervision chooses another strategy for the children of sessions, those of live sessions included: it answers the next failure.
+// The error lists the names that it knows.
+func (p *Proxy) SetSupervision(name string) error {
+	chosen, err := strategyNamed("supervision strategy", name, p.shared.cfg.strategiesOnOffer())
+	if err != nil {
+		return err
+	}
+	was := p.shared.supervision.Swap(&chosen)
+	p.shared.publish(messages.SupervisionChanged{Strategy: chosen.Name, Was: was.Name})
+	return nil
+}
+
+// Ways to kill an actor.
+const (
+	// KillPanic makes the actor panic between two messages.
+	KillPanic = "panic"
+	// KillStop stops it from outside, as nobody in the tree would.
+	KillStop = "stop"
+)
+
+// Kill kills an actor, for fault injection: mode is KillPanic or KillStop, and by says on whose behalf, for the log. It does not wait.
+// What becomes of the actor is told by the events ActorFailed and ActorRestarted. The error is ErrNoActor, or names the modes.
+func (p *Proxy) Kill(pid, mode, by string) error {
+	if mode != KillPanic && mode != KillStop {
+		return fmt.Errorf("unknown way to kill %q: it is %s or %s", mode, KillPanic, KillStop)
+	}
+	role, ours := p.shared.roleOf(pid)
+	if _, found := p.shared.system.ProcessRegistry.GetLocal(pid); !found || !ours {
+		return ErrNoActor
+	}
+	p.shared.kill(pid, role, mode, by)
+	return nil
+}
+
+// roleOf tells the role by a PID; false if it is none of the proxy's.
+func (s *shared) roleOf(pid string) (Role, bool) {
+	for _, e := range s.endpoints {
+		if pid == e.name {
+			return RoleListener, true
+		}
+		rest, below := strings.CutPrefix(pid, e.name+"/")
+		if !below {
+			continue
+		}
+		session, child, deeper := strings.Cut(rest, "/")
+		for r := RoleAcceptor; r < roles; r++ {
+			switch {
+			case r < RoleSession && !deeper && rest == tree[r].name,
+				r == RoleSession && !deeper && strings.HasPrefix(session, tree[r].name),
+				r > RoleSession && child == tree[r].name:
+				return r, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// kill says so and does it.
+func (s *shared) kill(pid string, role Role, mode, by string) {
+	s.publish(messages.ActorKilled{PID: pid, Kind: role.String(), Mode: mode, By: by})
+	if mode == KillStop {
+		s.system.Root.Stop(s.system.NewLocalPID(pid))
+	} else {
+		s.system.Root.Send(s.system.NewLocalPID(pid), &messages.Fail{Reason: "killed by " + by})
+	}
 }

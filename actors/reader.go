@@ -11,7 +11,7 @@ import (
 
 // Reader moves bytes from one side's socket into the flow to the other side. It reads once per message: with Readable after an
 // edge, with Drained after it found the flow full. Supervised by its session.
-type Reader struct{ *member }
+type Reader struct{ *child }
 
 // Receive runs on the lane's goroutine.
 func (r Reader) Receive(ctx actor.Context) {
@@ -19,45 +19,45 @@ func (r Reader) Receive(ctx actor.Context) {
 	case messages.Readable, messages.Drained:
 		r.fill()
 	default:
-		if !r.lifecycle(ctx, r.pickUp) {
-			r.conn().lane.hub.unknown(ctx)
+		if !r.lifecycle(ctx, r.refresh) {
+			r.conn.endpoint.unknown(ctx)
 		}
 	}
 }
 
-// pickUp looks at everything, since whatever came before the first incarnation, or got lost with the last one, is not told again. It
+// refresh looks at everything, since whatever came before the first incarnation, or got lost with the last one, is not told again. It
 // rings those whom the last one may have owed a bell: the writer, that there are bytes, and the session, that the stream has ended.
-func (r Reader) pickUp(first bool) {
-	if first && r.conn().early[r.side]&wire.Readable == 0 {
+func (r Reader) refresh(first bool) {
+	if first && r.conn.early[r.side()]&wire.Readable == 0 {
 		return // nothing has been told yet; what comes will be
 	}
-	if f := &r.conn().flow[r.side]; f.Held() || f.Ended() {
-		r.ring(r.role.partner(), messages.Filled{})
-		r.tell(messages.Review{})
+	if f := &r.conn.flow[r.side()]; f.Held() || f.Ended() {
+		r.conn.child(r.role.partner()).ring(filled)
+		r.conn.session.ring(review)
 	}
 	r.fill()
 }
 
 func (r Reader) fill() {
-	if !r.live() {
+	c, side := r.conn, r.side()
+	if !c.state.relays() {
 		return
 	}
-	c := r.conn()
-	f := &c.flow[r.side]
+	f := &c.flow[side]
 	r.fault(PointBeforeRead)
-	switch f.Fill(&c.socket[r.side]) {
+	switch f.Fill(&c.socket[side]) {
 	case wire.FillDone:
-		c.note(r.side)
+		c.note(side)
 		r.fault(PointAfterRead)
-		r.ring(r.role.partner(), messages.Filled{})
+		c.child(r.role.partner()).ring(filled)
 	case wire.FillEnd:
 		r.end()
 		r.watchForReset()
 	case wire.FillFailed:
-		c.failed[r.side] = c.socket[r.side].Failure()
+		c.failed[side] = errnum(c.socket[side].Failure())
 		r.end()
 	case wire.FillDropped:
-		r.ring(r.role, messages.Readable{})
+		r.ring(readable)
 	case wire.FillFull, wire.FillDry:
 		// The writer will ring, or the loop will.
 	}
@@ -65,23 +65,23 @@ func (r Reader) fill() {
 
 // end marks the end of the stream, for the writer to pass on, and for the session to see.
 func (r Reader) end() {
-	f := &r.conn().flow[r.side]
+	f := &r.conn.flow[r.side()]
 	if f.Ended() {
 		return
 	}
 	r.fault(PointBeforeEnd)
 	f.End()
 	r.fault(PointAfterEnd)
-	r.ring(r.role.partner(), messages.Filled{})
-	r.tell(messages.Review{})
+	r.conn.child(r.role.partner()).ring(filled)
+	r.conn.session.ring(review)
 }
 
 // watchForReset finds out that a side which has sent its FIN was reset afterwards: reading says "end of stream" as before. The loop
 // calls the socket broken, which it also does when both directions have ended in good order; but then this side has been sent a FIN.
 func (r Reader) watchForReset() {
-	c := r.conn()
-	if c.socket[r.side].IsBroken() && !c.shut[r.side.other()] && c.failed[r.side] == 0 {
-		c.failed[r.side] = syscall.ECONNRESET
-		r.tell(messages.Review{})
+	c, side := r.conn, r.side()
+	if c.socket[side].IsBroken() && !c.shut[side.other()] && c.failed[side] == 0 {
+		c.failed[side] = errnum(syscall.ECONNRESET)
+		c.session.ring(review)
 	}
 }

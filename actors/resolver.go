@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"sync"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -17,32 +16,29 @@ import (
 // fresh is how long an answer is used without asking again.
 const fresh = 10 * time.Second
 
-// resolver finds the destination's addresses, off the loops: a look-up may take seconds. Sessions that ask while one is under way share
-// its answer. A failed one ends those that asked, and the next session asks anew.
+// resolver finds the destination's addresses, off the loop: a look-up may take seconds. Sessions that ask while one is under way share
+// its answer. A failed one ends those that asked, and the next session asks anew. It belongs to the lane's goroutine, but for resolve.
 type resolver struct {
-	hub *hub
-	ip  []netip.Addr // the destination, if it is given as an address
+	endpoint *endpoint
+	ip       []netip.Addr // the destination, if it is given as an address
 
-	mu      sync.Mutex
 	addrs   []netip.Addr
 	until   time.Time
 	waiting []*actor.PID
 }
 
-func (r *resolver) init(h *hub) {
-	r.hub = h
-	if ip, err := netip.ParseAddr(h.cfg.Host); err == nil {
+func (r *resolver) init(e *endpoint) {
+	r.endpoint = e
+	if ip, err := netip.ParseAddr(e.cfg.Host); err == nil {
 		r.ip = []netip.Addr{ip}
 	}
 }
 
-// lookup returns the addresses, not to be written to, if they are known; otherwise it sends who a Resolved later. From any goroutine.
+// lookup returns the addresses, not to be written to, if they are known; otherwise it sends who a Resolved later.
 func (r *resolver) lookup(who *actor.PID) (addrs []netip.Addr, known bool) {
 	if r.ip != nil {
 		return r.ip, true
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if time.Now().Before(r.until) {
 		return r.addrs, true
 	}
@@ -53,26 +49,25 @@ func (r *resolver) lookup(who *actor.PID) (addrs []netip.Addr, known bool) {
 	return nil, false
 }
 
-// doubt makes the next session ask anew: nobody answered at the addresses that are known.
-func (r *resolver) doubt() {
-	r.mu.Lock()
-	r.until = time.Time{}
-	r.mu.Unlock()
-}
+// forget makes the next session ask anew: nobody answered at the addresses that are known.
+func (r *resolver) forget() { r.until = time.Time{} }
 
+// resolve runs on a goroutine of its own, and hands its answer to the lane.
 func (r *resolver) resolve() {
-	ctx, cancel := context.WithTimeout(context.Background(), r.hub.cfg.ConnectTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), r.endpoint.cfg.ConnectTimeout)
 	defer cancel()
 	addrs, err := r.ask(ctx)
-	r.mu.Lock()
+	r.endpoint.lane.do(func() { r.resolved(addrs, err) })
+}
+
+func (r *resolver) resolved(addrs []netip.Addr, err error) {
 	if err == nil {
 		r.addrs, r.until = addrs, time.Now().Add(fresh)
 	}
 	waiting := r.waiting
 	r.waiting = nil
-	r.mu.Unlock()
 	for _, who := range waiting {
-		r.hub.send(who, &messages.Resolved{Addrs: addrs, Err: err})
+		r.endpoint.system.Root.Send(who, &messages.Resolved{Addrs: addrs, Err: err})
 	}
 }
 
@@ -80,16 +75,16 @@ func (r *resolver) resolve() {
 func (r *resolver) ask(ctx context.Context) (addrs []netip.Addr, err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			err = fmt.Errorf("look-up of %q failed: %v", r.hub.cfg.Host, reason)
+			err = fmt.Errorf("look-up of %q failed: %v", r.endpoint.cfg.Host, reason)
 		}
 	}()
-	lookup := r.hub.cfg.Lookup
+	lookup := r.endpoint.cfg.Lookup
 	if lookup == nil {
 		lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		}
 	}
-	addrs, err = lookup(ctx, r.hub.cfg.Host)
+	addrs, err = lookup(ctx, r.endpoint.cfg.Host)
 	if err == nil && len(addrs) == 0 {
 		err = errors.New("the name has no address")
 	}

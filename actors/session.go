@@ -9,11 +9,10 @@ import (
 // Session relays between one client and the destination. It is the error kernel of its connection: it owns both sockets and both
 // flows, supervises the four children that move the bytes, and decides when the connection ends. Supervised by the listener.
 //
-// It is a state machine; see state. The states' names are behaviors, one method each. Which one is current stands in the connection,
-// not in an actor.Behavior, because that is lost in a restart.
+// It is a state machine: see state. Which behavior is current stands in the connection, not in an actor.Behavior, because that is lost in
+// a restart.
 type Session struct {
-	lane *lane
-	conn *connection // set when the incarnation starts
+	conn *connection
 	// leaving: this incarnation is being stopped or replaced. Its children end because it told them to, so nobody replaces them.
 	leaving bool
 }
@@ -25,137 +24,172 @@ func (s *Session) Receive(ctx actor.Context) {
 		s.start(ctx)
 	case *actor.Restarting:
 		s.leaving = true
-		s.lane.hub.guarded(PointRestarting, ctx.Self(), nil)
+		s.conn.endpoint.guard(PointRestarting, ctx.Self(), nil)
 	case *actor.Stopping:
 		s.leaving = true
-		s.lane.hub.guarded(PointStopping, ctx.Self(), nil)
-		s.settle(messages.CauseSupervision, nil)
-		s.conn.release()
+		s.conn.endpoint.guard(PointStopping, ctx.Self(), nil)
 	case *actor.Stopped:
-		s.lane.hub.guarded(PointStopped, ctx.Self(), nil)
-		s.farewell()
+		s.conn.endpoint.guard(PointStopped, ctx.Self(), s.stopped)
 	case *messages.Fail:
-		panic(m.Reason)
+		fail(m)
 	case *messages.End:
 		s.end(m.Cause, nil)
+	case *actor.Terminated:
+		s.childTerminated(ctx, m.Who)
+	case messages.RestartDue:
+		s.restartDue(ctx)
 	default:
-		switch s.conn.now() {
+		switch s.conn.state {
 		case connecting:
 			s.connecting(ctx)
 		case relaying:
 			s.relaying(ctx)
+		case delivering:
+			s.delivering(ctx)
+		case lingering:
+			s.lingering(ctx)
 		case closing:
 			// Late bells.
 		}
 	}
 }
 
-// start begins, or goes on where the last incarnation was killed.
+// start begins, or goes on from where the last incarnation, or the last session of this connection, has left it.
 func (s *Session) start(ctx actor.Context) {
-	c := s.lane.turn.conn
-	s.conn = c
-	c.pid = ctx.Self()
-	c.lives++
-	if c.lives == 1 {
-		s.lane.add(c)
-	} else {
-		s.lane.hub.publish(messages.ActorRestarted{PID: c.pid.Id, Restarts: c.lives - 1})
-	}
-	s.fault(PointStarted)
-	switch c.now() {
-	case connecting:
+	c := s.conn
+	c.session.begin(c.endpoint, ctx.Self())
+	switch {
+	case c.cause != messages.CauseNone: // an ending was ordered or begun
+		s.end(c.cause, c.err)
+	case c.state == connecting:
 		s.connect(ctx)
-	case relaying:
-		s.relay(ctx)
-		ctx.Send(ctx.Self(), messages.Review{})
-	}
-}
-
-// connecting is the behavior until the destination has accepted; see connect.go.
-func (s *Session) connecting(ctx actor.Context) {
-	switch m := ctx.Message().(type) {
-	case *messages.Resolved:
-		s.resolved(ctx, m.Addrs, m.Err)
-	case messages.Review:
-		s.answered(ctx)
-	case *actor.ReceiveTimeout:
-		s.hurry(ctx)
 	default:
-		s.lane.hub.unknown(ctx)
+		s.spawnChildren(ctx)
+		if c.session.incarnations > 1 {
+			c.session.ring(review)
+		}
 	}
 }
 
 // relaying is the behavior while bytes may move.
 func (s *Session) relaying(ctx actor.Context) {
-	switch m := ctx.Message().(type) {
+	switch ctx.Message().(type) {
 	case messages.Review:
 		s.review()
 	case messages.Stirred:
-		s.keepWatch()
+		s.startWatchdog()
 	case *actor.ReceiveTimeout:
-		s.look()
-	case *actor.Terminated:
-		s.replace(ctx, m.Who)
-	case *restartNow:
-		s.restartDelayed(ctx, m)
+		s.checkTimeouts()
 	case *messages.Resolved:
 		// An answer that came after a restart had asked twice.
 	default:
-		s.lane.hub.unknown(ctx)
+		s.conn.endpoint.unknown(ctx)
 	}
 }
 
-// relay spawns the children. The order does not matter: each begins by looking at what is there.
-func (s *Session) relay(ctx actor.Context) {
-	for r := range roles {
-		s.spawn(ctx, r)
+// spawnChildren begins to relay. The order does not matter: each begins by looking at what is there.
+func (s *Session) spawnChildren(ctx actor.Context) {
+	for i := range s.conn.children {
+		s.spawnChild(ctx, s.conn.children[i].role)
 	}
 	s.conn.stirred = true
-	s.keepWatch()
+	s.startWatchdog()
 }
 
-func (s *Session) spawn(ctx actor.Context, r role) {
-	s.conn.disarm(r) // should the last holder of this place have been waiting for its restart: here it is
-	pid, err := ctx.SpawnNamed(s.lane.children[r], r.String())
-	if err != nil {
+func (s *Session) spawnChild(ctx actor.Context, r Role) {
+	if err := s.conn.spawnChild(ctx, r); err != nil {
 		panic(err) // a namesake is alive: a defect, and the listener's to decide on
-	}
-	s.conn.crew[r].pid = pid
-}
-
-// settle names the ending, unless it has a name already.
-func (s *Session) settle(cause messages.Cause, err error) {
-	if s.conn.cause == messages.CauseNone {
-		s.conn.cause = cause
-		if err != nil {
-			s.conn.err = err
-		}
 	}
 }
 
 // end closes the sockets at once, as the cause asks for, and has the whole tree stopped.
 func (s *Session) end(cause messages.Cause, err error) {
-	s.settle(cause, err)
+	s.conn.settle(cause, err)
 	s.conn.release()
-	s.lane.hub.system.Root.Stop(s.conn.pid)
+	s.conn.endpoint.system.Root.Stop(s.conn.session.pid)
 }
 
-// farewell is the very last act.
-func (s *Session) farewell() {
-	c := s.conn
-	s.lane.remove(c)
-	var age int64
-	if c.opened != 0 {
-		age = int64(c.lane.loop.Since()) - c.opened
+// stopped is the very last act. If nobody ordered the end, it is not the connection's: the listener hears of it, and decides.
+func (s *Session) stopped() {
+	if s.conn.state == closing {
+		s.conn.publishClosed()
 	}
-	s.lane.hub.publish(messages.SessionClosed{
-		ID: c.id, PID: c.pid.Id, Client: c.peer[client], Server: c.peer[server], Cause: c.cause, Err: c.err,
-		BytesClientToServer: c.flow[up].Moved(), BytesServerToClient: c.flow[down].Moved(), Age: duration(age),
+}
+
+// HandleFailure is called by the library when a child has failed. It asks the actor itself rather than its Props, which lets the session
+// take part: while it is leaving, every failure is answered with a stop. A restart then would re-incarnate a child that has been told to
+// stop, and nobody could stop that one again.
+func (s *Session) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, who *actor.PID, _ *actor.RestartStatistics, reason, message any) {
+	c := s.childOf(who)
+	if s.leaving || !s.conn.state.relays() || c == nil {
+		sup.StopChildren(who)
+		return
+	}
+	s.answer(sup.(actor.Context), c, reason, message)
+}
+
+// childTerminated treats a child that somebody else stopped like one that failed: its place must not stay empty.
+func (s *Session) childTerminated(ctx actor.Context, who *actor.PID) {
+	c := s.childOf(who)
+	if c == nil {
+		return
+	}
+	c.gone = true
+	if !s.leaving && s.conn.state.relays() {
+		s.answer(ctx, c, errStopped, nil)
+	}
+}
+
+func (s *Session) answer(ctx actor.Context, c *child, reason, message any) {
+	e := s.conn.endpoint
+	answer(&failure{
+		endpoint: e, by: sessionSupervisor{ctx.(actor.Supervisor), s, ctx}, chosen: *e.supervision.Load(),
+		who: c, reason: reason, message: message,
 	})
 }
 
+func (s *Session) restartDue(ctx actor.Context) {
+	if !s.leaving && s.conn.state.relays() {
+		by := sessionSupervisor{ctx.(actor.Supervisor), s, ctx}
+		restartDueChildren(s.conn.endpoint, by, by.children(nil))
+	}
+}
+
+// childOf finds a child by its PID.
+func (s *Session) childOf(who *actor.PID) *child {
+	for i := range s.conn.children {
+		if c := &s.conn.children[i]; c.pid != nil && c.pid.Equal(who) {
+			return c
+		}
+	}
+	return nil
+}
+
+// sessionSupervisor is a session in the moment in which it answers a failure.
+type sessionSupervisor struct {
+	actor.Supervisor
+	session *Session
+	ctx     actor.Context
+}
+
+func (b sessionSupervisor) children(*child) []*child {
+	all := make([]*child, len(b.session.conn.children))
+	for i := range all {
+		all[i] = &b.session.conn.children[i]
+	}
+	return all
+}
+
+func (b sessionSupervisor) respawn(c *child) { b.session.spawnChild(b.ctx, c.role) }
+
+func (b sessionSupervisor) giveUp(_ *child, why error) {
+	b.session.end(messages.CauseSupervision, why)
+}
+
+func (b sessionSupervisor) self() *child { return &b.session.conn.session }
+
 func (s *Session) fault(at Point) {
-	if s.lane.hub.cfg.Fault != nil {
-		s.lane.hub.fault(at, s.conn.pid)
+	if e := s.conn.endpoint; e.cfg.Fault != nil {
+		e.fault(at, s.conn.session.pid)
 	}
 }

@@ -1,183 +1,148 @@
 package actors
 
-// Every strategy and decider of the tree, from the top down. Read it beside the tree in doc.go.
+// Every decision of the tree, from the top down. Who supervises whom stands in tree.go; how a decision is carried out, in restart.go.
+// Nothing here knows what a child does, or that there is a library below: a decision is a function of a Failure.
 
 import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"time"
-
-	"github.com/asynkron/protoactor-go/actor"
-
-	"tcpproxy/actors/internal/wire"
-	"tcpproxy/messages"
 )
 
-// guardian supervises the listener. Restarting the listener would stop its children, all sessions with them (a restart begins with
-// that), so it is resumed: the incarnation goes on, and only the message in hand is lost. That can only have been a bell or a request;
-// so the bell is rung again.
-type guardian struct{ hub *hub }
+// Failure is a child that has failed, as its supervisor sees it: it panicked, or it stopped although nobody in the tree had ordered
+// that. A strategy answers it by calling one or more of the five directives before it returns; one that calls none is taken to have
+// called Stop. All of it belongs to the goroutine on which the strategy was called, and is over when that returns.
+type Failure interface {
+	// Who is the child that failed.
+	Who() Role
+	// Stopped says that it did not panic but was stopped: there is no incarnation left that could be resumed.
+	Stopped() bool
+	// Reason is what it panicked with, or why it is gone.
+	Reason() any
+	// Children are the failed one and its siblings, in the order in which they were started.
+	Children() []Role
+	// Recent is how many failures of a child lie within the period (Config.Within), this one included.
+	Recent(Role) int
+	// Intensity is how many restarts of a child are allowed within the period (Config.MaxRestarts).
+	Intensity() int
 
-// HandleFailure runs on lane 0.
-func (g guardian) HandleFailure(_ *actor.ActorSystem, s actor.Supervisor, who *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
-	g.hub.failed(who, reason, "guardian", actor.ResumeDirective)
-	s.ResumeChildren(who)
-	g.hub.send(who, messages.Arrived{})
+	// Restart gives a child a new incarnation; if the child is gone, a new actor takes its place.
+	Restart(Role)
+	// RestartAfter is Restart after a delay, unless something else restarts the child before. It may be called again with another.
+	RestartAfter(Role, time.Duration)
+	// Resume lets the failed incarnation go on. Only the message that it failed in is lost; it is told to look at everything again.
+	Resume(Role)
+	// Stop ends the connection: both of its peers are reset.
+	Stop()
+	// Escalate makes the supervisor fail in the child's place, for its own supervisor to decide.
+	Escalate()
 }
 
-// HandleFailure is the listener's strategy, on lane 0. Its helpers, the acceptor above all, are always restarted: they hold nothing, and
-// without the acceptor nobody is let in; if one keeps failing, after a pause. A failed session is restarted over the same sockets and flows, or stopped, as
-// Config.SessionSupervision says; one that keeps failing is stopped. No session's failure concerns another.
-func (l *Listener) HandleFailure(_ *actor.ActorSystem, s actor.Supervisor, who *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
-	h := l.hub
-	if l.isHelper(who) {
-		h.failed(who, reason, "helper", actor.RestartDirective)
-		if l.helperFailures.tolerates(h) {
-			s.RestartChildren(who)
-		} else {
-			l.restartLater(s, who)
-		}
+// Strategy is a way to answer the failures of a supervisor's children.
+type Strategy struct {
+	Name string
+	// Summary goes on from "when a reader or writer of a session fails, …", in a few words, for help texts.
+	Summary string
+	Answer  func(Failure)
+}
+
+// The guardian, the root of the tree, for the listeners.
+//
+// A restart of the listener would stop its children, all sessions with them, since every restart begins with that. So it is resumed: the
+// incarnation goes on. If somebody stopped it, its sessions are gone already; a new listener takes over the listening socket and all
+// connections. There is no limit: without a listener there is no proxy, and the connections are worth more than the processor's time.
+func superviseListener(f Failure, _ Strategy) {
+	switch {
+	case !f.Stopped():
+		f.Resume(f.Who())
+	case tooMany(f):
+		f.RestartAfter(f.Who(), backoffDelay(f.Recent(f.Who())-f.Intensity()))
+	default:
+		f.Restart(f.Who())
+	}
+}
+
+// The listener, for the acceptor and chaos, which serve it.
+//
+// They hold nothing, so they are always restarted, and never given up: without the acceptor nobody is let in. What keeps failing is
+// restarted after a pause, which grows, so that a lasting defect does not burn the processor and a passing one costs little.
+func superviseHelper(f Failure, _ Strategy) {
+	if tooMany(f) {
+		f.RestartAfter(f.Who(), backoffDelay(f.Recent(f.Who())-f.Intensity()))
 		return
 	}
-	d := h.sessions
-	if f := l.failures[who.Id]; d == actor.RestartDirective && l.draining != ending {
-		if f == nil {
-			f = &ledger{}
-			l.failures[who.Id] = f
-		}
-		if !f.tolerates(h) {
-			d = actor.StopDirective
-		}
-	}
-	if d == actor.RestartDirective {
-		h.failed(who, reason, "session-supervision", actor.RestartDirective)
-		s.RestartChildren(who)
+	f.Restart(f.Who())
+}
+
+// The listener, for its sessions, by Config.SessionSupervision; and a session, for its four children, by Config.Supervision.
+//
+// The chosen strategy answers, until a child has failed too often: then the connection ends. No failure concerns another connection.
+func superviseByChoice(f Failure, chosen Strategy) {
+	if tooMany(f) {
+		f.Stop()
 		return
 	}
-	h.failed(who, reason, "session-supervision", actor.StopDirective)
-	s.StopChildren(who)
+	chosen.Answer(f)
 }
 
-// sessionDirectives are the answers to a session's failure that Config.SessionSupervision can choose, by name.
-var sessionDirectives = map[string]actor.Directive{"restart": actor.RestartDirective, "stop": actor.StopDirective}
+// tooMany reports whether the child has failed more often than it may be restarted. In OTP's words: more than intensity restarts within
+// the period; there one budget counts for all children of a supervisor, here each has its own.
+func tooMany(f Failure) bool { return f.Recent(f.Who()) > f.Intensity() }
 
-// HandleFailure is the session's strategy for its four children, on the session's lane. The library asks the actor itself rather than
-// its Props, which lets the session take part: while it is leaving, every failure is answered with a stop. A restart then would
-// overtake nothing: it would re-incarnate a child that has been told to stop, and nobody could stop that one again.
-func (s *Session) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, who *actor.PID, _ *actor.RestartStatistics, reason, message any) {
-	r, known := s.conn.roleOf(who)
-	if s.leaving || s.conn.now() != relaying || !known {
-		sup.StopChildren(who)
-		return
+// strategies are the answers to a child's failure that Config.Supervision can choose, the default first.
+var strategies = []Strategy{
+	{"one-for-one", "restart that child; its siblings are untouched", oneForOne},
+	{"all-for-one", "restart all four", allForOne},
+	{"rest-for-one", "restart that child and those started after it", restForOne},
+	{"backoff", "restart that child after a growing delay", backoff},
+	{"resume", "let the same incarnation go on", resume},
+	{"stop", "reset the session", stop},
+	{"escalate", "let the session fail; --session-supervision decides", escalate},
+}
+
+// sessionStrategies are the answers to a session's failure that Config.SessionSupervision can choose, the default first.
+var sessionStrategies = []Strategy{
+	{"restart", "bring it back over the same sockets", oneForOne},
+	{"stop", "reset it", stop},
+}
+
+// oneForOne: the siblings notice nothing, since what they wait for stands in the flows.
+func oneForOne(f Failure) { f.Restart(f.Who()) }
+
+// allForOne is for children that depend on each other's memory. These do not, so it only costs more.
+func allForOne(f Failure) {
+	for _, r := range f.Children() {
+		f.Restart(r)
 	}
-	s.apply(failure{session: s, supervisor: sup, role: r, reason: reason, message: message})
 }
 
-// replace treats a child that somebody else stopped like one that failed: its place must not stay empty.
-func (s *Session) replace(ctx actor.Context, who *actor.PID) {
-	r, known := s.conn.roleOf(who)
-	if s.leaving || !known {
-		return
-	}
-	s.apply(failure{session: s, supervisor: ctx.(actor.Supervisor), ctx: ctx, role: r, reason: errStopped})
-}
-
-// apply has the chosen strategy answer a failure, unless there were too many of them: then the session gives up.
-func (s *Session) apply(f failure) {
-	h := s.lane.hub
-	d := h.strategy.directive
-	if d != actor.StopDirective && d != actor.EscalateDirective && !s.conn.ledger(f.role).tolerates(h) {
-		d = actor.StopDirective
-	}
-	h.failed(s.conn.crew[f.role].pid, f.reason, h.strategy.name, d)
-	if d == actor.StopDirective {
-		giveUp(f)
-		return
-	}
-	h.strategy.apply(f)
-}
-
-// strategy is a way to answer the failure of one of a session's four children.
-type strategy struct {
-	name      string
-	directive actor.Directive
-	apply     func(failure)
-}
-
-// failure is what a strategy has to answer. ctx is nil if the child panicked; if it is not, the child is gone already.
-type failure struct {
-	session    *Session
-	supervisor actor.Supervisor
-	ctx        actor.Context
-	role       role
-	reason     any
-	message    any
-}
-
-var strategies = [...]strategy{
-	{"one-for-one", actor.RestartDirective, oneForOne},
-	{"all-for-one", actor.RestartDirective, allForOne},
-	{"backoff", actor.RestartDirective, backoff},
-	{"resume", actor.ResumeDirective, resume},
-	{"stop", actor.StopDirective, giveUp},
-	{"escalate", actor.EscalateDirective, escalate},
-}
-
-// oneForOne restarts the child that failed. Its siblings notice nothing: what they wait for stands in the flows.
-func oneForOne(f failure) { f.restart(f.role) }
-
-// allForOne restarts all four.
-func allForOne(f failure) {
-	for r := range roles {
-		if r == f.role {
-			f.restart(r)
-		} else if c := f.session.conn; c.delay(r) == nil {
-			f.supervisor.RestartChildren(c.crew[r].pid)
+// restForOne is for children each of which depends on those started before it.
+func restForOne(f Failure) {
+	for _, r := range f.Children() {
+		if r >= f.Who() {
+			f.Restart(r)
 		}
 	}
 }
 
-// backoff restarts the child that failed after a delay that doubles with each of its recent failures. The other children go on; the
-// flow between them and this one stands still, with back-pressure, and nothing in it is lost.
-func backoff(f failure) {
-	c := f.session.conn
-	c.disarm(f.role)
-	l := c.ledger(f.role)
-	l.delay = &delayed{conn: c, role: f.role, stopped: f.ctx != nil}
-	c.lane.loop.Arm(&l.delay.timer, backoffDelay(l.recent(c.lane.hub)), l.delay)
-}
+// backoff: the other children go on; the flow between them and this one stands still, with back-pressure, and nothing in it is lost.
+func backoff(f Failure) { f.RestartAfter(f.Who(), backoffDelay(f.Recent(f.Who()))) }
 
-// resume lets the same incarnation go on. The message that it died in is lost, so it is told to look at everything again.
-func resume(f failure) {
-	if f.ctx != nil {
-		f.restart(f.role)
+// resume keeps the incarnation with all that it knows, for better or worse. One that was stopped cannot go on: it gets a successor.
+func resume(f Failure) {
+	if f.Stopped() {
+		f.Restart(f.Who())
 		return
 	}
-	pid := f.session.conn.crew[f.role].pid
-	f.supervisor.ResumeChildren(pid)
-	f.session.lane.hub.send(pid, messages.Revive{})
+	f.Resume(f.Who())
 }
 
-// giveUp ends the session: both peers see a reset, since the streams are not complete.
-func giveUp(f failure) { f.session.end(messages.CauseSupervision, asError(f.reason)) }
+// stop: both peers see a reset, since their streams are not complete.
+func stop(f Failure) { f.Stop() }
 
-// escalate makes the session fail in the child's place; the listener decides.
-func escalate(f failure) {
-	if f.ctx != nil {
-		panic(f.reason)
-	}
-	f.supervisor.EscalateFailure(f.reason, f.message)
-}
-
-// restart gives a child a new incarnation, or a new actor of the same name if it is gone.
-func (f failure) restart(r role) {
-	if f.ctx != nil && r == f.role {
-		f.session.spawn(f.ctx, r)
-		return
-	}
-	f.supervisor.RestartChildren(f.session.conn.crew[r].pid)
-}
+// escalate leaves it to the next supervisor, which knows less about the child and more about the whole.
+func escalate(f Failure) { f.Escalate() }
 
 const (
 	backoffFirst = 10 * time.Millisecond
@@ -194,64 +159,19 @@ func backoffDelay(failures int) time.Duration {
 	return d/2 + rand.N(d/2)
 }
 
-// delayed is a restart that waits for its time.
-type delayed struct {
-	timer   wire.Timer
-	conn    *connection
-	role    role
-	stopped bool // the child is gone; a new one is needed
-}
-
-// restartNow: a timer → session. It is checked again on arrival: much may have happened meanwhile.
-type restartNow struct{ delay *delayed }
-
-// Run is called by the loop when the delay is over.
-func (d *delayed) Run() { d.conn.lane.hub.send(d.conn.pid, &restartNow{d}) }
-
-func (s *Session) restartDelayed(ctx actor.Context, m *restartNow) {
-	d := m.delay
-	if s.leaving || s.conn.delay(d.role) != d {
-		return
-	}
-	s.conn.ledger(d.role).delay = nil
-	f := failure{session: s, supervisor: ctx.(actor.Supervisor), role: d.role}
-	if d.stopped {
-		f.ctx = ctx
-	}
-	f.restart(d.role)
-}
-
-// ledger counts one actor's recent failures.
-type ledger struct {
-	times []time.Time
-	delay *delayed // a restart that waits for its time
-}
-
-// tolerates notes a failure; it reports whether there have been at most Config.MaxRestarts within Config.Within.
-func (l *ledger) tolerates(h *hub) bool {
-	l.times = append(l.times, time.Now())
-	if keep := h.cfg.MaxRestarts + 1; len(l.times) > keep {
-		l.times = append(l.times[:0], l.times[len(l.times)-keep:]...)
-	}
-	return l.recent(h) <= h.cfg.MaxRestarts
-}
-
-// recent is how many of the failures noted lie within Config.Within.
-func (l *ledger) recent(h *hub) int {
-	since := time.Now().Add(-h.cfg.Within)
-	n := len(l.times)
-	for n > 0 && l.times[n-1].After(since) {
-		n--
-	}
-	return len(l.times) - n
-}
-
-// strategyNamed finds a strategy; the error lists the names.
-func strategyNamed(name string) (strategy, error) {
-	for _, s := range strategies {
-		if s.name == name {
+// strategyNamed finds one of those on offer; the error lists their names.
+func strategyNamed(what, name string, onOffer []Strategy) (Strategy, error) {
+	names := make([]string, len(onOffer))
+	for i, s := range onOffer {
+		if names[i] = s.Name; s.Name == name {
 			return s, nil
 		}
 	}
-	return strategy{}, fmt.Errorf("unknown supervision strategy %q: it is one of %s", name, strings.Join(SupervisionStrategies(), ", "))
+	return Strategy{}, fmt.Errorf("unknown %s %q: it is one of %s", what, name, strings.Join(names, ", "))
 }
+
+// SupervisionStrategies are the strategies that Config.Supervision knows, the default first.
+func SupervisionStrategies() []Strategy { return append([]Strategy(nil), strategies...) }
+
+// SessionStrategies are the strategies that Config.SessionSupervision knows, the default first.
+func SessionStrategies() []Strategy { return append([]Strategy(nil), sessionStrategies...) }

@@ -1,12 +1,127 @@
 package actors
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 )
+
+// sheet is a Failure that writes down the directives: strategies are tested by what they say, without actors or sockets.
+type sheet struct {
+	who     Role
+	stopped bool
+	recent  int
+	said    []string
+	delays  []time.Duration
+}
+
+func (s *sheet) Who() Role       { return s.who }
+func (s *sheet) Stopped() bool   { return s.stopped }
+func (s *sheet) Reason() any     { return "on purpose" }
+func (s *sheet) Intensity() int  { return 3 }
+func (s *sheet) Recent(Role) int { return s.recent }
+func (s *sheet) Stop()           { s.said = append(s.said, "stop") }
+func (s *sheet) Escalate()       { s.said = append(s.said, "escalate") }
+func (s *sheet) Resume(r Role)   { s.said = append(s.said, "resume "+r.String()) }
+func (s *sheet) Restart(r Role)  { s.said = append(s.said, "restart "+r.String()) }
+func (s *sheet) RestartAfter(r Role, d time.Duration) {
+	s.said, s.delays = append(s.said, "restart later "+r.String()), append(s.delays, d)
+}
+func (s *sheet) Children() []Role {
+	if s.who < RoleClientReader {
+		return []Role{s.who}
+	}
+	return []Role{RoleClientReader, RoleServerWriter, RoleServerReader, RoleClientWriter}
+}
+
+// TestDecisions asks every decider of the tree what it says of a first failure, of a stop, and of one failure too many.
+func TestDecisions(t *testing.T) {
+	all := "restart client-reader, restart server-writer, restart server-reader, restart client-writer"
+	for _, row := range []struct {
+		who                     Role
+		chosen                  string
+		fails, isStopped, often string
+	}{
+		{RoleListener, "", "resume listener", "restart listener", "resume listener"},
+		{RoleAcceptor, "", "restart acceptor", "restart acceptor", "restart later acceptor"},
+		{RoleChaos, "", "restart chaos", "restart chaos", "restart later chaos"},
+		{RoleSession, "restart", "restart session", "restart session", "stop"},
+		{RoleSession, "stop", "stop", "stop", "stop"},
+		{RoleServerWriter, "one-for-one", "restart server-writer", "restart server-writer", "stop"},
+		{RoleServerWriter, "all-for-one", all, all, "stop"},
+		{RoleServerWriter, "rest-for-one", all[len("restart client-reader, "):], all[len("restart client-reader, "):], "stop"},
+		{RoleClientReader, "rest-for-one", all, all, "stop"},
+		{RoleClientWriter, "rest-for-one", "restart client-writer", "restart client-writer", "stop"},
+		{RoleServerWriter, "backoff", "restart later server-writer", "restart later server-writer", "stop"},
+		{RoleServerWriter, "resume", "resume server-writer", "restart server-writer", "stop"},
+		{RoleServerWriter, "stop", "stop", "stop", "stop"},
+		{RoleServerWriter, "escalate", "escalate", "escalate", "stop"},
+	} {
+		chosen := Strategy{}
+		if row.chosen != "" {
+			onOffer := strategies
+			if row.who == RoleSession {
+				onOffer = sessionStrategies
+			}
+			var err error
+			if chosen, err = strategyNamed("strategy", row.chosen, onOffer); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, c := range []struct {
+			when string
+			s    sheet
+			want string
+		}{
+			{"fails", sheet{who: row.who, recent: 1}, row.fails},
+			{"is stopped", sheet{who: row.who, recent: 1, stopped: true}, row.isStopped},
+			{"fails for the third time", sheet{who: row.who, recent: 3}, row.fails},
+			{"fails once too often", sheet{who: row.who, recent: 4}, row.often},
+		} {
+			tree[row.who].supervise(&c.s, chosen)
+			if got := strings.Join(c.s.said, ", "); got != c.want {
+				t.Errorf("%v %s, %s: %q, want %q", row.who, c.when, row.chosen, got, c.want)
+			}
+		}
+	}
+	// A listener that is stopped again and again is not given up, either.
+	s := sheet{who: RoleListener, recent: 4, stopped: true}
+	superviseListener(&s, Strategy{})
+	if fmt.Sprint(s.said) != "[restart later listener]" {
+		t.Errorf("a listener that is stopped too often: %v", s.said)
+	}
+}
+
+// TestEveryStrategyIsTested fails when a strategy is added to the table and not to the test above.
+func TestEveryStrategyIsTested(t *testing.T) {
+	tested := []string{"one-for-one", "all-for-one", "rest-for-one", "backoff", "resume", "stop", "escalate"}
+	for _, s := range strategies {
+		if !slices.Contains(tested, s.Name) {
+			t.Errorf("TestDecisions has no row for %s", s.Name)
+		}
+		if s.Summary == "" {
+			t.Errorf("%s has no summary", s.Name)
+		}
+	}
+}
+
+// TestPausesGrow: what keeps failing is restarted ever more slowly, first after some 10 ms.
+func TestPausesGrow(t *testing.T) {
+	longest := time.Duration(0)
+	for n := 4; n < 14; n++ {
+		s := sheet{who: RoleAcceptor, recent: n}
+		superviseHelper(&s, Strategy{})
+		if n == 4 && s.delays[0] > backoffFirst {
+			t.Errorf("the first pause is %v", s.delays[0])
+		}
+		longest = max(longest, s.delays[0])
+	}
+	if longest < backoffCap/2 || longest > backoffCap {
+		t.Errorf("the longest pause is %v", longest)
+	}
+}
 
 func TestBackoffDelayGrowsToItsCap(t *testing.T) {
 	var least, most []time.Duration
@@ -36,51 +151,19 @@ func TestBackoffDelayGrowsToItsCap(t *testing.T) {
 	}
 }
 
-func TestLedgerToleratesSoManyWithin(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := &hub{cfg: Config{MaxRestarts: 3, Within: time.Minute}}
-		var l ledger
-		for i := range 3 {
-			if !l.tolerates(h) {
-				t.Errorf("failure %d is not tolerated", i+1)
-			}
-			time.Sleep(time.Second)
-		}
-		if l.tolerates(h) {
-			t.Error("failure 4 is tolerated")
-		}
-		if l.tolerates(h) {
-			t.Error("failure 5 is tolerated")
-		}
-		time.Sleep(time.Minute)
-		if n := l.recent(h); n != 0 {
-			t.Errorf("%d recent failures after a quiet minute", n)
-		}
-		if !l.tolerates(h) {
-			t.Error("a failure after a quiet minute is not tolerated")
-		}
-		for range 1000 {
-			l.tolerates(h)
-		}
-		if len(l.times) > 4 {
-			t.Errorf("the ledger keeps %d failures, more than it needs", len(l.times))
-		}
-	})
-}
-
 func TestStrategyNames(t *testing.T) {
-	for _, name := range SupervisionStrategies() {
-		if s, err := strategyNamed(name); err != nil || s.name != name {
-			t.Errorf("%s: %v, %v", name, s.name, err)
+	for _, want := range SupervisionStrategies() {
+		if s, err := strategyNamed("strategy", want.Name, strategies); err != nil || s.Name != want.Name {
+			t.Errorf("%s: %v, %v", want.Name, s.Name, err)
 		}
 	}
-	_, err := strategyNamed("hope")
+	_, err := strategyNamed("strategy", "hope", strategies)
 	if err == nil {
 		t.Fatal("an unknown name is accepted")
 	}
-	for _, name := range SupervisionStrategies() {
-		if !strings.Contains(err.Error(), name) {
-			t.Errorf("the error does not name %s: %v", name, err)
+	for _, s := range SupervisionStrategies() {
+		if !strings.Contains(err.Error(), s.Name) {
+			t.Errorf("the error does not name %s: %v", s.Name, err)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // Writer moves bytes from the flow into one side's socket, and passes on the end of the stream. It writes when the flow was filled
 // and when its socket has space again. Supervised by its session.
-type Writer struct{ *member }
+type Writer struct{ *child }
 
 // Receive runs on the lane's goroutine.
 func (w Writer) Receive(ctx actor.Context) {
@@ -19,30 +19,30 @@ func (w Writer) Receive(ctx actor.Context) {
 	case messages.Filled, messages.Writable:
 		w.drain()
 	default:
-		if !w.lifecycle(ctx, w.pickUp) {
-			w.conn().lane.hub.unknown(ctx)
+		if !w.lifecycle(ctx, w.refresh) {
+			w.conn.endpoint.unknown(ctx)
 		}
 	}
 }
 
-// pickUp looks at everything, since whatever got lost with the last incarnation is not told again. It rings those whom that one may
+// refresh looks at everything, since whatever got lost with the last incarnation is not told again. It rings those whom that one may
 // have owed a bell: the reader, that the flow is empty, and the session, that the stream has been passed on. The first incarnation
 // owes nobody anything.
-func (w Writer) pickUp(first bool) {
+func (w Writer) refresh(first bool) {
 	if first {
 		return
 	}
 	w.drain()
-	w.ring(w.role.partner(), messages.Drained{})
-	w.tell(messages.Review{})
+	w.conn.child(w.role.partner()).ring(drained)
+	w.conn.session.ring(review)
 }
 
 func (w Writer) drain() {
-	if !w.live() {
+	c, side := w.conn, w.side()
+	if !c.state.relays() {
 		return
 	}
-	c := w.conn()
-	from := w.side.other()
+	from := side.other()
 	f := &c.flow[from]
 	held := f.Held()
 	if held {
@@ -50,10 +50,10 @@ func (w Writer) drain() {
 	}
 	before := f.Moved()
 	var between func()
-	if c.lane.hub.cfg.Fault != nil {
+	if c.endpoint.cfg.Fault != nil {
 		between = func() { w.fault(PointBetweenWrites) }
 	}
-	did, errno := f.Drain(&c.socket[w.side], between)
+	did, errno := f.Drain(&c.socket[side], between)
 	if f.Moved() != before {
 		c.note(from)
 	}
@@ -62,11 +62,11 @@ func (w Writer) drain() {
 	}
 	switch did {
 	case wire.DrainWanted:
-		w.ring(w.role.partner(), messages.Drained{})
+		c.child(w.role.partner()).ring(drained)
 	case wire.DrainEnd:
 		w.shutdown(from)
 	case wire.DrainFailed:
-		w.giveUp(from, errno)
+		w.cut(from, errno)
 	case wire.DrainDone, wire.DrainBlocked:
 		// The reader will ring, or the loop will.
 	}
@@ -75,7 +75,7 @@ func (w Writer) drain() {
 // shutdown passes on the end of the stream; the other direction lives on. A stream that was reset has no orderly end to pass on, and
 // when both directions are over the session closes the sockets, which says the same with one system call less.
 func (w Writer) shutdown(from side) {
-	c := w.conn()
+	c := w.conn
 	if c.shut[from] {
 		return
 	}
@@ -83,25 +83,25 @@ func (w Writer) shutdown(from side) {
 	closing := c.over(back) && !c.flow[back].IsCut()
 	if c.failed[from] == 0 && !closing {
 		w.fault(PointBeforeShutdown)
-		c.socket[w.side].ShutdownWrite()
+		c.socket[w.side()].ShutdownWrite()
 	}
 	c.shut[from] = true
 	w.fault(PointAfterShutdown)
-	w.tell(messages.Review{})
+	c.session.ring(review)
 }
 
-// giveUp drops the flow: its sink takes nothing any more. What this side has sent before is still read and delivered. A sink that was
+// cut drops the flow: its sink takes nothing any more. What this side has sent before is still read and delivered. A sink that was
 // reset is remembered, since after telling us once the system claims an orderly end; EPIPE follows an orderly end.
-func (w Writer) giveUp(from side, errno syscall.Errno) {
-	c := w.conn()
-	if errno != syscall.EPIPE && c.failed[w.side] == 0 {
-		c.failed[w.side] = errno
+func (w Writer) cut(from side, errno syscall.Errno) {
+	c, side := w.conn, w.side()
+	if errno != syscall.EPIPE && c.failed[side] == 0 {
+		c.failed[side] = errnum(errno)
 	}
 	if c.err == nil {
 		c.err = errno
 	}
-	c.flow[from].Cut(c.lane.loop)
-	w.ring(w.role.partner(), messages.Drained{})
-	w.ring(readerOf(w.side), messages.Readable{})
-	w.tell(messages.Review{})
+	c.flow[from].Cut(c.endpoint.lane.loop)
+	c.child(w.role.partner()).ring(drained)
+	c.child(readerOf(side)).ring(readable)
+	c.session.ring(review)
 }

@@ -2,43 +2,32 @@ package messages
 
 import "time"
 
-// Drain: owner → listener. Closes the listening socket at once; live sessions run on for up to Config.DrainTimeout.
+// Drain: owner → listener. Closes the listening socket at once; live sessions run on for up to Config.DrainTimeout. The order itself
+// stands in the listener's endpoint, so that it outlives the listener that was told.
 type Drain struct{}
 
-// EndAll: owner → listener. Closes the listening socket and ends every session now.
+// EndAll: owner → listener. Closes the listening socket and ends every session now. The order stands in the endpoint, as for Drain.
 type EndAll struct{}
 
-// End: listener → session. Ends the session with the given cause.
+// End: listener → session. Ends the session with the given cause, unless its connection names another already.
 type End struct{ Cause Cause }
-
-// EndSession: admin → listener. Ends one session, with CauseEnded. Answered with an EndSessionReply when sent as a request.
-type EndSession struct{ ID uint64 }
-
-// EndSessionReply: listener → admin. Found is false if there is no such session.
-type EndSessionReply struct{ Found bool }
 
 // Fail: anyone → any actor of the proxy. Makes the receiver panic with Reason, between two messages. For fault injection.
 // It does not count as activity.
 type Fail struct{ Reason string }
 
-// DescribeTree: admin → listener. Answered with a Node, from the listener down. Asking does not count as activity.
-type DescribeTree struct{}
-
-// Node is one actor of the supervision tree as it was when somebody asked.
+// Node is one actor of the supervision tree as it was when somebody asked (Proxy.Tree). Asking does not count as activity.
 type Node struct {
 	PID      string `json:"pid"`
-	Kind     string `json:"kind"`  // listener, acceptor, session, reader, writer
-	State    string `json:"state"` // see the actors' documentation
-	Restarts uint32 `json:"restarts"`
+	Kind     string `json:"kind"`     // guardian (if there are several listeners), listener, acceptor, chaos, session, reader, writer
+	State    string `json:"state"`    // see the actors' documentation
+	Restarts uint32 `json:"restarts"` // incarnations after the first, those of actors that took its place included
 	Strategy string `json:"strategy"` // how this actor supervises its children; "" for one without children
 	Mailbox  int    `json:"mailbox"`  // messages that wait
 	Children []Node `json:"children"`
 }
 
-// ListSessions: admin → listener. Answered with Sessions. Asking does not count as activity.
-type ListSessions struct{}
-
-// Sessions: listener → admin, one entry per live session, by ascending ID.
+// Sessions are all live sessions when somebody asked (Proxy.Sessions), by ascending ID. Asking does not count as activity.
 type Sessions []Session
 
 // Session is one live session as it was when somebody asked.
@@ -46,8 +35,8 @@ type Session struct {
 	ID                  uint64        `json:"id"`
 	PID                 string        `json:"pid"`
 	Client              string        `json:"client"`
-	Server              string        `json:"server"`
-	State               string        `json:"state"` // connecting, relaying, closing
+	Server              string        `json:"server"` // "" until the destination has accepted
+	State               string        `json:"state"`  // connecting, relaying, delivering, lingering, closing
 	BytesClientToServer uint64        `json:"bytes_client_to_server"`
 	BytesServerToClient uint64        `json:"bytes_server_to_client"`
 	Age                 time.Duration `json:"-"`

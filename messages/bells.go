@@ -16,9 +16,12 @@ type Filled struct{}
 // Drained: writer → reader. The flow between them is empty, and the reader wanted to know.
 type Drained struct{}
 
-// Revive: session → child, after a Resume. The message that the child died in is lost, so it looks at everything again, as after a
+// Revive: supervisor → child, after a Resume. The message that the child died in is lost, so it looks at everything again, as after a
 // start, and rings those who may wait for the bell that it owed them.
 type Revive struct{}
+
+// RestartDue: timer → supervisor. The delay before a child's restart is over; the supervisor looks whose.
+type RestartDue struct{}
 
 // Review: a child, or a socket during connecting → session. A flow or a socket has come to an end, or an attempt to connect has an
 // answer; the session looks which.
@@ -27,7 +30,7 @@ type Review struct{}
 // Stirred: child → session. The first byte moved since the session last found everything quiet, so it must keep watch again.
 type Stirred struct{}
 
-// Arrived: acceptor → listener. Accepted clients wait in the lobby.
+// Arrived: acceptor → listener. Clients have been accepted and wait for their sessions.
 type Arrived struct{}
 
 // IgnoreDeadLetterLogging tells the library that a bell that nobody hears is no news.
@@ -44,6 +47,9 @@ func (Drained) IgnoreDeadLetterLogging() {}
 
 // IgnoreDeadLetterLogging: see Readable.
 func (Revive) IgnoreDeadLetterLogging() {}
+
+// IgnoreDeadLetterLogging: see Readable.
+func (RestartDue) IgnoreDeadLetterLogging() {}
 
 // IgnoreDeadLetterLogging: see Readable.
 func (Review) IgnoreDeadLetterLogging() {}

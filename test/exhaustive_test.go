@@ -16,7 +16,7 @@ import (
 // order of events, which is what havoc is for.
 func TestExhaustive(t *testing.T) {
 	const bytes = 3 * 16 << 10
-	for _, strategy := range []string{"one-for-one", "all-for-one", "backoff", "resume", "escalate"} {
+	for _, strategy := range []string{"one-for-one", "all-for-one", "rest-for-one", "backoff", "resume", "escalate"} {
 		for _, sh := range shapes[:2] {
 			t.Run(strategy+"/"+sh.name, func(t *testing.T) {
 				r := newRig(t, actors.Config{Supervision: strategy, MaxRestarts: never})

@@ -308,11 +308,28 @@ func (r *rig) stop(who string) { fault.Stop(r.proxy.System(), who) }
 
 // tree asks for the tree.
 func (r *rig) tree() (messages.Node, error) {
-	answer, err := r.proxy.System().Root.RequestFuture(r.proxy.Listener(), &messages.DescribeTree{}, patience).Result()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return r.proxy.Tree(ctx)
+}
+
+// end has a session ended in order.
+func (r *rig) end(session string) error {
+	id, err := strconv.ParseUint(strings.TrimPrefix(session, "listener/session-"), 10, 64)
 	if err != nil {
-		return messages.Node{}, err
+		return err
 	}
-	return answer.(messages.Node), nil
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return r.proxy.EndSession(ctx, id)
+}
+
+// strategyNames are all strategies for a session's children, the default first.
+func strategyNames() (names []string) {
+	for _, s := range actors.SupervisionStrategies() {
+		names = append(names, s.Name)
+	}
+	return names
 }
 
 // sessionOf is the PID of the session that an actor belongs to, or that it is.

@@ -30,7 +30,7 @@ func TestHavoc(t *testing.T) {
 	}
 	t.Logf("seed %d; to play it again: HAVOC_SEED=%d go test -run TestHavoc ./test", seed, seed)
 	total := 0
-	for i, strategy := range []string{"one-for-one", "all-for-one", "backoff", "resume", "escalate"} {
+	for i, strategy := range []string{"one-for-one", "all-for-one", "rest-for-one", "backoff", "resume", "escalate"} {
 		t.Run(strategy, func(t *testing.T) { total += havoc(t, strategy, seed+uint64(i)) })
 	}
 	t.Logf("%d kills in all", total)
@@ -47,7 +47,7 @@ func havoc(t *testing.T, strategy string, seed uint64) int {
 	for _, who := range []string{"listener", "listener/acceptor", "listener/session-*", "listener/session-*/*"} {
 		r.plan.Add(fault.Random(seed, 0.08, who))
 	}
-	for _, who := range []string{"listener/acceptor", "listener/session-*/*"} { // stopping a session is how to end it
+	for _, who := range []string{"listener", "listener/acceptor", "listener/session-*", "listener/session-*/*"} {
 		r.plan.Add(fault.Random(seed+1, 0.02, who).Do(stop))
 	}
 	begun := time.Now()

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -42,7 +43,7 @@ func (r *rig) storm(rnd *rand.Rand, session string) {
 // and nobody in it may come back.
 func TestSessionStopsWhileChildrenFail(t *testing.T) {
 	seed := stoppingSeed(t)
-	for i, strategy := range actors.SupervisionStrategies() {
+	for i, strategy := range strategyNames() {
 		t.Run(strategy, func(t *testing.T) {
 			r := newRig(t, actors.Config{Supervision: strategy, MaxRestarts: 5}, fault.Random(seed+uint64(i), 0.1, "*/*/*"))
 			var workers sync.WaitGroup
@@ -60,13 +61,14 @@ func TestSessionStopsWhileChildrenFail(t *testing.T) {
 						way := rnd.IntN(5)
 						switch way {
 						case 0:
-							r.stop(s.pid)
+							r.stop(s.pid) // another session adopts the connection
+							_ = r.end(s.pid)
 						case 1:
 							r.fail(s.pid)
+							_ = r.end(s.pid)
 							r.stop(s.pid)
 						case 2:
-							id, _ := strconv.ParseUint(s.pid[len("listener/session-"):], 10, 64)
-							r.proxy.System().Root.Send(r.proxy.Listener(), &messages.EndSession{ID: id})
+							_ = r.end(s.pid) // or it is over already
 						case 3:
 							_ = s.client.SetLinger(0)
 							s.client.Close()
@@ -141,7 +143,7 @@ func TestBothPeersReset(t *testing.T) {
 func TestProxyStopsWhileChildrenFail(t *testing.T) {
 	seed := stoppingSeed(t)
 	rounds := 0
-	for i, strategy := range actors.SupervisionStrategies() {
+	for i, strategy := range strategyNames() {
 		t.Run(strategy, func(t *testing.T) {
 			for n := range 8 {
 				rounds++
@@ -169,6 +171,8 @@ func TestProxyStopsWhileChildrenFail(t *testing.T) {
 					case 1:
 						r.proxy.Drain()
 					case 2:
+						r.stop("listener") // another listener takes over, and obeys
+						r.proxy.Stop()
 						r.stop("listener")
 					case 3:
 						r.fail("listener/acceptor")
@@ -189,10 +193,10 @@ func TestProxyStopsWhileChildrenFail(t *testing.T) {
 // TestFaultsInLifecycle has every actor panic in every handler of its lifecycle, every time that it gets there: neither may a stop hang
 // nor anybody be left over, and a session that cannot start ends rather than to try for ever.
 func TestFaultsInLifecycle(t *testing.T) {
-	for _, strategy := range actors.SupervisionStrategies() {
+	for _, strategy := range strategyNames() {
 		for _, at := range []actors.Point{actors.PointStarted, actors.PointRestarting, actors.PointStopping, actors.PointStopped} {
 			for _, who := range []string{"listener", "listener/acceptor", "listener/session-*", "*/*/*"} {
-				if !strings.HasSuffix(who, "*") && strategy != actors.SupervisionStrategies()[0] {
+				if !strings.HasSuffix(who, "*") && strategy != strategyNames()[0] {
 					continue // those above the sessions know nothing of the strategy
 				}
 				t.Run(fmt.Sprintf("%s/%v of %s", strategy, at, who), func(t *testing.T) {
@@ -237,14 +241,16 @@ func TestFaultsInLifecycle(t *testing.T) {
 							t.Error(err)
 						}
 						r.fail("listener/session-1/client-reader")
-						r.stop("listener/session-1")
+						if err := r.end("listener/session-1"); err != nil && !errors.Is(err, actors.ErrNoSession) {
+							t.Error(err)
+						}
 						if err := r.await("the session was closed", func() bool { return len(r.closed) == 1 }); err != nil {
 							t.Error(err)
 						}
 					}
 					r.mu.Lock()
 					for pid, e := range r.closed {
-						if e.Cause != messages.CauseSupervision {
+						if e.Cause != messages.CauseSupervision && e.Cause != messages.CauseEnded {
 							t.Errorf("%s was closed with cause %v", pid, e.Cause)
 						}
 					}

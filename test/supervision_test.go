@@ -177,7 +177,7 @@ func TestBackoffForgetsWhatASessionRestartSettles(t *testing.T) {
 func TestStrategiesAsMeasured(t *testing.T) {
 	var md strings.Builder
 	md.WriteString("| strategy | the client-reader of a busy connection is killed: who restarts | the connection | bytes lost | bytes repeated | what the peers see |\n|---|---|---|---|---|---|\n")
-	for _, strategy := range actors.SupervisionStrategies() {
+	for _, strategy := range strategyNames() {
 		t.Run(strategy, func(t *testing.T) {
 			r := newRig(t, actors.Config{Supervision: strategy})
 			s, err := r.begin(shapes[2], 1, func(pid string) []*fault.Rule {

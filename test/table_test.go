@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,9 +50,8 @@ func answer(strategy, victim string, n int, stopped bool) (restarts map[string]i
 			restarts[c] = n
 		}
 	}
-	sessionLives := victim != "" || !stopped // nobody replaces a session that somebody stopped: that is how to end one
 	switch {
-	case n > limit || !sessionLives:
+	case n > limit:
 		n, lives = min(n-1, limit), false
 	default:
 		lives = true
@@ -71,6 +71,10 @@ func answer(strategy, victim string, n int, stopped bool) (restarts map[string]i
 		restarts[victim] = n
 	case "all-for-one":
 		crew(n)
+	case "rest-for-one":
+		for _, c := range children[slices.Index(children, victim):] {
+			restarts[c] = n
+		}
 	case "resume":
 		if stopped { // there is nobody to resume
 			restarts[victim] = n
@@ -96,9 +100,8 @@ func rows(strategy string, places map[string]map[string]map[actors.Point]int) []
 			if sh.name == "upload" || sh.name == "download" {
 				add(row{name: "fails three times", hits: 3})
 				add(row{name: "fails too often", hits: limit + 1})
-				if victim != "" {
-					add(row{name: "is stopped three times", hits: 3, stop: true})
-				}
+				add(row{name: "is stopped three times", hits: 3, stop: true})
+				add(row{name: "is stopped too often", hits: limit + 1, stop: true})
 				for _, p := range []actors.Point{actors.PointStarted, actors.PointRestarting} {
 					add(row{name: "fails, and in " + p.String(), hits: 1, also: true, point: p})
 				}
@@ -148,7 +151,7 @@ func survey(t *testing.T) map[string]map[string]map[actors.Point]int {
 
 func TestTable(t *testing.T) {
 	places := survey(t)
-	for _, strategy := range actors.SupervisionStrategies() {
+	for _, strategy := range strategyNames() {
 		t.Run(strategy, func(t *testing.T) {
 			r := newRig(t, actors.Config{Supervision: strategy, MaxRestarts: limit, Within: time.Minute})
 			all := rows(strategy, places)

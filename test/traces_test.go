@@ -13,7 +13,7 @@ import (
 // TestTraces compares the order in which a strategy has the actors live and die with testdata/<strategy>.trace. The traces are there to
 // be read; go test -run TestTraces ./test -update writes them anew.
 func TestTraces(t *testing.T) {
-	for _, strategy := range actors.SupervisionStrategies() {
+	for _, strategy := range strategyNames() {
 		t.Run(strategy, func(t *testing.T) {
 			// With one loop everything happens on one goroutine, so there is one order.
 			r := startRig(t, actors.Config{Supervision: strategy, Loops: 1}, true)

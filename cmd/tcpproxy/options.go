@@ -32,13 +32,13 @@ type options struct {
 
 // supervisionFlags choose the strategies of the supervision tree.
 type supervisionFlags struct {
-	Supervision        string   `enum:"${strategies}" default:"one-for-one" placeholder:"NAME" help:"When a reader or writer of a session fails: one-for-one restarts it, all-for-one restarts all four, backoff restarts it after a growing delay, resume lets it go on, stop resets the session, escalate fails the session. The default is one-for-one."`
+	Supervision        string   `enum:"${strategies}" default:"${strategy}" placeholder:"NAME" help:"When a reader or writer of a session fails: ${strategySummaries}. The default is ${strategy}."`
 	MaxRestarts        count    `default:"10" help:"Restarts of one reader or writer that are allowed within --within; one more, and its session is reset."`
 	Within             duration `default:"10s" help:"The time over which --max-restarts counts."`
-	SessionSupervision string   `enum:"restart,stop" default:"restart" help:"When a session fails: restart brings it back over the same sockets, stop resets it."`
+	SessionSupervision string   `enum:"${sessionStrategies}" default:"${sessionStrategy}" placeholder:"NAME" help:"When a session fails: ${sessionSummaries}. The default is ${sessionStrategy}."`
 	Chaos              rate     `default:"0" placeholder:"RATE" help:"Kill so many actors a second at random, to see what that does (nothing, it is hoped). 0 = none."`
 	ChaosSeed          uint64   `default:"1" help:"The same seed and the same traffic kill the same kinds of actor in the same order."`
-	ChaosTarget        string   `default:"listener/session-*/*" placeholder:"GLOB" help:"Which actors --chaos may kill, by PID; * does not match a slash. 'listener*' is the listener itself, '*/acceptor' the acceptor, 'listener/session-*' the sessions, '*/*/*-reader' all readers. --max-restarts holds here as ever."`
+	ChaosTarget        string   `default:"*/session-*/*" placeholder:"GLOB" help:"Which actors --chaos may kill, by PID; * does not match a slash. 'listener*' is the listener itself, '*/acceptor' the acceptor, 'listener/session-*' the sessions, '*/*/*-reader' all readers. --max-restarts holds here as ever."`
 }
 
 // adminFlags open the HTTP API.

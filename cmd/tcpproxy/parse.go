@@ -56,7 +56,7 @@ func parse(args []string, stdout io.Writer) (plan, error) {
 	parser, err := kong.New(&p.options,
 		kong.Name("tcpproxy"),
 		kong.Description(description),
-		kong.Vars{"version": version(), "strategies": strings.Join(actors.SupervisionStrategies(), ",")},
+		strategyVars(),
 		kong.Writers(stdout, io.Discard),
 		kong.Exit(func(int) { answered = true }),
 		kong.ConfigureHelp(kong.HelpOptions{NoAppSummary: true, WrapUpperBound: 120}),
@@ -73,6 +73,29 @@ func parse(args []string, stdout io.Writer) (plan, error) {
 		return plan{}, usageError{clarify(err)}
 	}
 	return p, p.settle()
+}
+
+// strategyVars are what the flags' tags take from the table of strategies: their names, and a sentence on each for the help text.
+func strategyVars() kong.Vars {
+	names := func(all []actors.Strategy) string {
+		list := make([]string, len(all))
+		for i, s := range all {
+			list[i] = s.Name
+		}
+		return strings.Join(list, ",")
+	}
+	summaries := func(all []actors.Strategy) string {
+		list := make([]string, len(all))
+		for i, s := range all {
+			list[i] = s.Name + " = " + s.Summary
+		}
+		return strings.Join(list, "; ")
+	}
+	children, sessions := actors.SupervisionStrategies(), actors.SessionStrategies()
+	return kong.Vars{
+		"version": version(), "strategies": names(children), "strategy": children[0].Name, "strategySummaries": summaries(children),
+		"sessionStrategies": names(sessions), "sessionStrategy": sessions[0].Name, "sessionSummaries": summaries(sessions),
+	}
 }
 
 // clarify says what is expected where kong's error only names the argument.

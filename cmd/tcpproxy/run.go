@@ -71,7 +71,7 @@ func serve(plan plan, signals <-chan os.Signal, stdout io.Writer, log *slog.Logg
 		return explain(err)
 	}
 	if api != nil {
-		api.Serve(proxy.System(), proxy.Listener())
+		api.Serve(proxy)
 		log.Info("admin API", "addr", api.Addr(), "faults", plan.Faults)
 	}
 	if plan.Demo {

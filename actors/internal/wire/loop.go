@@ -62,6 +62,8 @@ type Loop struct {
 	spent int // bytes moved in this turn
 	wheel wheel
 
+	yielded bool // see Yield
+
 	buffers bufferPool
 	pipes   pipePool
 }
@@ -147,13 +149,17 @@ func (l *Loop) Now() int64 { return l.now }
 // Since is the time since the loop was made, read afresh; from any goroutine.
 func (l *Loop) Since() time.Duration { return time.Since(l.start) }
 
-// Spend notes that n bytes moved in this turn.
+// Yield ends the turn after the task that runs: the loop looks for events before it goes on with what waits. It is for a long task that
+// goes on in slices: one that only posted itself again would have many turns before the sockets have one. Only on the loop's goroutine.
+func (l *Loop) Yield() { l.spent, l.yielded = l.spent+turnBytes, true }
+
+// spend notes that n bytes moved in this turn.
 func (l *Loop) spend(n int) { l.spent += n }
 
 // runPosted runs rounds of tasks until none is left or the turn is spent, and then the heavy ones, until the turn is spent. One heavy
 // task has its turn in any case, so neither kind can starve the other.
 func (l *Loop) runPosted() {
-	l.spent = 0
+	l.spent, l.yielded = 0, false
 	for round := 0; round < turnRounds && l.spent < turnBytes; round++ {
 		l.sort(l.fetch())
 		t := l.later.first
@@ -181,7 +187,7 @@ func (l *Loop) runPosted() {
 func (l *Loop) followUp() {
 	for hop := 0; l.posted.Load() != nil; hop++ {
 		t := l.fetch()
-		if hop == hops {
+		if hop == hops || l.yielded {
 			l.sort(t)
 			return
 		}

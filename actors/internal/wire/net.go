@@ -13,9 +13,52 @@ import (
 // backlog is how many clients may wait to be accepted; the system lowers it to its own limit.
 const backlog = 4096
 
-// Bind makes a listening descriptor. The unspecified IPv6 address takes IPv4 clients too. The options that sessions need are
-// set here once: accepted sockets inherit them, which saves two system calls a client.
-func Bind(addr netip.AddrPort) (fd int, err error) {
+// Bind makes n listening descriptors for one address, which is taken if anybody else listens there. The unspecified IPv6 address takes IPv4
+// clients too. Where the system can share out the clients among several listening sockets, each descriptor is a socket of its own;
+// elsewhere they are one socket under several numbers. Close all of them.
+func Bind(addr netip.AddrPort, n int) (fds []int, err error) {
+	fd, err := bind(addr, false)
+	if err != nil {
+		return nil, err
+	}
+	fds = append(fds, fd)
+	defer func() {
+		if err != nil {
+			for _, fd := range fds {
+				closeDescriptor(fd)
+			}
+			fds = nil
+		}
+	}()
+	if n > 1 && canShareOut {
+		// The first was bound without this option, so that somebody else's sockets, even if they had it, would have been in the way.
+		if err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+			return fds, err
+		}
+		addr = netip.AddrPortFrom(addr.Addr(), LocalAddr(fd).Port())
+	}
+	if err = unix.Listen(fd, backlog); err != nil {
+		return fds, err
+	}
+	for len(fds) < n {
+		if canShareOut {
+			if fd, err = bind(addr, true); err == nil {
+				fds = append(fds, fd)
+				err = unix.Listen(fd, backlog)
+			}
+		} else if fd, err = unix.FcntlInt(uintptr(fds[0]), unix.F_DUPFD_CLOEXEC, 0); err == nil {
+			fds = append(fds, fd)
+		}
+		if err != nil {
+			return fds, err
+		}
+	}
+	return fds, nil
+}
+
+// bind makes a socket that is bound and does not listen yet. The options that sessions need are set here once: accepted sockets
+// inherit them, which saves two system calls a client.
+func bind(addr netip.AddrPort, shared bool) (fd int, err error) {
 	family, sa := sockaddr(addr)
 	fd, err = newSocket(family)
 	if err != nil {
@@ -27,6 +70,9 @@ func Bind(addr netip.AddrPort) (fd int, err error) {
 		}
 	}
 	set(unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	if shared {
+		set(unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	}
 	set(unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	set(unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
 	if addr.Addr().Is6() {
@@ -38,9 +84,6 @@ func Bind(addr netip.AddrPort) (fd int, err error) {
 	}
 	if err == nil {
 		err = unix.Bind(fd, sa)
-	}
-	if err == nil {
-		err = unix.Listen(fd, backlog)
 	}
 	if err != nil {
 		closeDescriptor(fd)

@@ -348,7 +348,7 @@ func TestNothingSpins(t *testing.T) {
 }
 
 func listen(d *driver) (*watched, netip.AddrPort) {
-	fd, err := Bind(netip.MustParseAddrPort("127.0.0.1:0"))
+	fd, err := bindOne("127.0.0.1:0")
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -359,7 +359,7 @@ func listen(d *driver) (*watched, netip.AddrPort) {
 func TestAccept(t *testing.T) {
 	d := newDriver(t, 0)
 	for _, addr := range []string{"127.0.0.1:0", "[::1]:0", "[::]:0"} {
-		fd, err := Bind(netip.MustParseAddrPort(addr))
+		fd, err := bindOne(addr)
 		if LacksIPv6(err) {
 			continue
 		} else if err != nil {

@@ -66,7 +66,7 @@ func mustSend(fd int, p []byte) {
 func tcpPair(t fataler) (accepted, dialed int) {
 	t.Helper()
 	var listening Socket
-	fd, err := Bind(netip.MustParseAddrPort("127.0.0.1:0"))
+	fd, err := bindOne("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,4 +88,13 @@ func narrow(from, to int) {
 	if unix.SetsockoptInt(from, unix.SOL_SOCKET, unix.SO_SNDBUF, 8192) != nil || unix.SetsockoptInt(to, unix.SOL_SOCKET, unix.SO_RCVBUF, 64<<10) != nil {
 		panic("no room set")
 	}
+}
+
+// bindOne makes a single listening descriptor.
+func bindOne(addr string) (int, error) {
+	fds, err := Bind(netip.MustParseAddrPort(addr), 1)
+	if err != nil {
+		return -1, err
+	}
+	return fds[0], nil
 }

@@ -87,3 +87,6 @@ const canSplice = false
 func splice(_, _, _ int) (int, syscall.Errno) { return 0, syscall.ENOSYS }
 
 func newPipe() (r, w int, err error) { return -1, -1, syscall.ENOSYS }
+
+// canShareOut: the system shares out new clients among several sockets that listen on one port (SO_REUSEPORT).
+const canShareOut = false

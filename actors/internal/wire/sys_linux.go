@@ -154,3 +154,6 @@ func networkOrder(port uint16) uint16 {
 	b := (*[2]byte)(unsafe.Pointer(&port))
 	return uint16(b[0])<<8 | uint16(b[1])
 }
+
+// canShareOut: the system shares out new clients among several sockets that listen on one port (SO_REUSEPORT).
+const canShareOut = true

@@ -33,7 +33,7 @@ func run(destination, listen string) error {
 	if err != nil {
 		return err
 	}
-	fd, err := wire.Bind(at)
+	fds, err := wire.Bind(at, 1)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func run(destination, listen string) error {
 		return err
 	}
 	d := &door{loop: loop, to: to}
-	if err := d.socket.Open(loop, fd, d); err != nil {
+	if err := d.socket.Open(loop, fds[0], d); err != nil {
 		return err
 	}
 	loop.Run()

@@ -1,20 +1,28 @@
 // Package admin serves the HTTP API of a running proxy: what its actors are doing, ending single sessions, and making actors
-// fail. It reaches the actors by messages only and shares no memory with them, so nothing that a caller does here can hold up
-// the bytes of a session.
+// fail. It reaches the actors through the methods of actors.Proxy and through events only, and shares no memory with them, so nothing that
+// a caller does here can hold up the bytes of a session.
 package admin
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
-
-	"github.com/asynkron/protoactor-go/actor"
 
 	"tcpproxy/messages"
 )
+
+// Proxy is what the API needs of an actors.Proxy; see there.
+type Proxy interface {
+	Tree(ctx context.Context) (messages.Node, error)
+	Sessions(ctx context.Context) (messages.Sessions, error)
+	EndSession(ctx context.Context, id uint64) error
+	SetSupervision(name string) error
+	Kill(pid, mode, by string) error
+	Done() <-chan struct{}
+}
 
 // Config says where and to whom the API is served.
 type Config struct {
@@ -23,7 +31,7 @@ type Config struct {
 	// TokenFile names a file whose content, without white space around it, callers must send as a bearer token.
 	// It may be empty if Addr is a loopback address.
 	TokenFile string
-	// Faults permits POST /api/faults.
+	// Faults permits POST /api/faults and PUT /api/supervision.
 	Faults bool
 	// Patience is how long the actors may take to answer. 0 = 2 s.
 	Patience time.Duration
@@ -39,7 +47,7 @@ type Server struct {
 	listener net.Listener
 	http     http.Server
 	served   chan struct{} // closed when the accepting goroutine is gone; nil before Serve
-	draining atomic.Bool
+	watch    watch
 }
 
 // Listen reads the token and opens the port, so that a mistake in either shows before the proxy starts. Callers wait in the
@@ -71,16 +79,12 @@ func Listen(config Config) (*Server, error) {
 // Addr is the address that the API is served on.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
-// Observe must be given every event of the proxy: the API is not ready once the proxy drains.
-func (s *Server) Observe(event any) {
-	if _, ok := event.(messages.ListenerDraining); ok {
-		s.draining.Store(true)
-	}
-}
+// Observe must be given every event of the proxy. It returns at once.
+func (s *Server) Observe(event any) { s.watch.observe(event) }
 
-// Serve answers callers about the tree whose root is listener, until Close. It does not wait.
-func (s *Server) Serve(system *actor.ActorSystem, listener *actor.PID) {
-	s.http.Handler = s.handler(&tree{system: system, listener: listener, patience: s.config.Patience})
+// Serve answers callers about the proxy, until Close. It does not wait.
+func (s *Server) Serve(proxy Proxy) {
+	s.http.Handler = s.handler(&api{proxy: proxy, watch: &s.watch, patience: s.config.Patience})
 	// A caller who is slow, or silent, holds a goroutine and a descriptor for so long at most.
 	s.http.ReadHeaderTimeout = 5 * time.Second
 	s.http.ReadTimeout = 10 * time.Second

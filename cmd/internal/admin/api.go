@@ -1,32 +1,44 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 
+	"tcpproxy/actors"
 	"tcpproxy/messages"
 )
 
 // maxBody bounds what a caller may send, in bytes.
 const maxBody = 4 << 10
 
+// api is the way from HTTP to the proxy: every question has a time limit.
+type api struct {
+	proxy    Proxy
+	watch    *watch
+	patience time.Duration
+}
+
 // handler is the whole API. The probes are outside the guard: whoever restarts dead programs need not know the token, and they
 // tell nothing else.
-func (s *Server) handler(t *tree) http.Handler {
+func (s *Server) handler(a *api) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { probe(w, t.alive()) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { probe(w, t.alive() && !s.draining.Load()) })
-	mux.HandleFunc("GET /api/tree", t.serveTree)
-	mux.HandleFunc("GET /api/sessions", t.serveSessions)
-	mux.HandleFunc("DELETE /api/sessions/{id}", t.endSession)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { probe(w, a.alive()) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { probe(w, a.alive() && a.watch.accepts()) })
+	mux.HandleFunc("GET /api/tree", a.serveTree)
+	mux.HandleFunc("GET /api/sessions", a.serveSessions)
+	mux.HandleFunc("DELETE /api/sessions/{id}", a.endSession)
 	if s.config.Faults {
-		mux.HandleFunc("POST /api/faults", t.injectFault)
+		mux.HandleFunc("POST /api/faults", a.injectFault)
+		mux.HandleFunc("PUT /api/supervision", a.setSupervision)
 	} else {
 		mux.HandleFunc("POST /api/faults", refuseFault)
+		mux.HandleFunc("PUT /api/supervision", refuseFault)
 	}
 
 	guarded := s.guard(http.NewCrossOriginProtection().Handler(mux))
@@ -41,25 +53,39 @@ func (s *Server) handler(t *tree) http.Handler {
 
 func probe(w http.ResponseWriter, good bool) {
 	if !good {
-		refuse(w, http.StatusServiceUnavailable, "the proxy is draining or gone")
+		refuse(w, http.StatusServiceUnavailable, "the proxy does not accept clients just now, is draining, or is gone")
 		return
 	}
 	_, _ = io.WriteString(w, "ok\n")
 }
 
-func (t *tree) serveTree(w http.ResponseWriter, _ *http.Request) {
-	node, err := ask[messages.Node](t, &messages.DescribeTree{})
+// alive tells whether the proxy has not stopped.
+func (a *api) alive() bool {
+	select {
+	case <-a.proxy.Done():
+		return false
+	default:
+		return true
+	}
+}
+
+func (a *api) serveTree(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), a.patience)
+	defer cancel()
+	node, err := a.proxy.Tree(ctx)
 	if err != nil {
-		refuse(w, http.StatusServiceUnavailable, err.Error())
+		refuseUnanswered(w, err)
 		return
 	}
 	reply(w, http.StatusOK, node)
 }
 
-func (t *tree) serveSessions(w http.ResponseWriter, _ *http.Request) {
-	sessions, err := ask[messages.Sessions](t, &messages.ListSessions{})
+func (a *api) serveSessions(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), a.patience)
+	defer cancel()
+	sessions, err := a.proxy.Sessions(ctx)
 	if err != nil {
-		refuse(w, http.StatusServiceUnavailable, err.Error())
+		refuseUnanswered(w, err)
 		return
 	}
 	if sessions == nil {
@@ -68,60 +94,40 @@ func (t *tree) serveSessions(w http.ResponseWriter, _ *http.Request) {
 	reply(w, http.StatusOK, sessions)
 }
 
-func (t *tree) endSession(w http.ResponseWriter, r *http.Request) {
+func (a *api) endSession(w http.ResponseWriter, r *http.Request) {
 	id, err := strconv.ParseUint(r.PathValue("id"), 10, 64)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, "a session's id is a whole number")
 		return
 	}
-	end, err := ask[messages.EndSessionReply](t, &messages.EndSession{ID: id})
-	switch {
-	case err != nil:
-		refuse(w, http.StatusServiceUnavailable, err.Error())
-	case !end.Found:
+	ctx, cancel := context.WithTimeout(r.Context(), a.patience)
+	defer cancel()
+	switch err := a.proxy.EndSession(ctx, id); {
+	case errors.Is(err, actors.ErrNoSession):
 		refuse(w, http.StatusNotFound, fmt.Sprintf("no session %d", id))
+	case err != nil:
+		refuseUnanswered(w, err)
 	default:
 		w.WriteHeader(http.StatusNoContent)
 	}
 }
 
-// fault is the body of POST /api/faults.
-type fault struct {
-	PID  string `json:"pid"`  // as in GET /api/tree
-	Mode string `json:"mode"` // panic or stop
+func refuseUnanswered(w http.ResponseWriter, err error) {
+	refuse(w, http.StatusServiceUnavailable, "the proxy does not answer: "+err.Error())
 }
 
-// injectFault answers 202: the fault is on its way, behind the messages that wait in the actor's mailbox.
-func (t *tree) injectFault(w http.ResponseWriter, r *http.Request) {
-	var f fault
-	if err := readJSON(w, r, &f); err != nil {
-		status := http.StatusBadRequest
-		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-			status = http.StatusRequestEntityTooLarge
-		}
-		refuse(w, status, err.Error())
-		return
+// readOr400 reads the body with readJSON, or answers why it cannot.
+func readOr400(w http.ResponseWriter, r *http.Request, into any) bool {
+	err := readJSON(w, r, into)
+	if err == nil {
+		return true
 	}
-	inject := t.fail
-	switch f.Mode {
-	case "panic":
-	case "stop":
-		inject = t.stop
-	default:
-		refuse(w, http.StatusBadRequest, fmt.Sprintf("mode is %q, but it takes panic or stop", f.Mode))
-		return
+	status := http.StatusBadRequest
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		status = http.StatusRequestEntityTooLarge
 	}
-	pid, ok := t.find(f.PID)
-	if !ok {
-		refuse(w, http.StatusNotFound, fmt.Sprintf("no actor %q: GET /api/tree has the pids", f.PID))
-		return
-	}
-	inject(pid)
-	reply(w, http.StatusAccepted, f)
-}
-
-func refuseFault(w http.ResponseWriter, _ *http.Request) {
-	refuse(w, http.StatusForbidden, "faults are off: start the proxy with --faults")
+	refuse(w, status, err.Error())
+	return false
 }
 
 // readJSON reads a body that is one JSON object with the fields of into, and no others.

@@ -14,7 +14,8 @@ func Subscriber(log *slog.Logger) func(event any) {
 	return func(event any) {
 		switch e := event.(type) {
 		case messages.ListenerOpened:
-			log.Info("listening", "addr", e.Addr, "destination", e.Destination)
+			log.Info("listening", "listener", e.Listener, "addr", e.Addr, "destination", e.Destination, "max_sessions", e.MaxSessions,
+				"idle_timeout", orNever(e.IdleTimeout), "hang_timeout", orNever(e.HangTimeout))
 		case messages.ListenerDraining:
 			log.Info("draining", "sessions", e.Sessions, "timeout", e.Timeout)
 		case messages.ListenerClosed:
@@ -28,14 +29,47 @@ func Subscriber(log *slog.Logger) func(event any) {
 		case messages.SessionClosed:
 			logClosed(log, e)
 		case messages.ActorFailed:
-			log.Debug("actor failed", "pid", e.PID, "reason", e.Reason, "strategy", e.Strategy, "directive", e.Directive)
+			logFailed(log, e)
 		case messages.ActorKilled:
-			log.Info("chaos", "kills", e.PID, "kind", e.Kind, "mode", e.Mode)
+			log.Debug("kill", "pid", e.PID, "mode", e.Mode, "by", e.By)
 		case messages.ActorRestarted:
-			log.Debug("actor restarted", "pid", e.PID, "restarts", e.Restarts)
+			logRestarted(log, e)
+		case messages.SupervisionChanged:
+			log.Info("supervision changed", "strategy", e.Strategy, "was", e.Was)
 		}
 		// Anything else on the event stream is the library's own and not for the log.
 	}
+}
+
+// orNever is how a limit of 0 is spelled.
+func orNever(d time.Duration) any {
+	if d == 0 {
+		return "never"
+	}
+	return d
+}
+
+// logFailed says at warn what nobody wanted: a defect. Of an actor that somebody killed, the line that counts is the one that tells
+// the outcome; that is this one if it is not restarted.
+func logFailed(log *slog.Logger, e messages.ActorFailed) {
+	switch {
+	case e.Kill == "":
+		log.Warn("actor failed", "pid", e.PID, "reason", e.Reason, "strategy", e.Strategy, "directive", e.Directive)
+	case e.Directive == "restart" || e.Directive == "escalate":
+		log.Debug("actor failed", "pid", e.PID, "reason", e.Reason, "strategy", e.Strategy, "directive", e.Directive)
+	case e.Directive == "resume":
+		log.Info("killed", "pid", e.PID, "mode", e.Kill, "outcome", "resumed", "strategy", e.Strategy)
+	default:
+		log.Info("killed", "pid", e.PID, "mode", e.Kill, "outcome", "its session is reset", "strategy", e.Strategy)
+	}
+}
+
+func logRestarted(log *slog.Logger, e messages.ActorRestarted) {
+	if e.Kill == "" {
+		log.Debug("actor restarted", "pid", e.PID, "restarts", e.Restarts)
+		return
+	}
+	log.Info("killed", "pid", e.PID, "mode", e.Kill, "outcome", "restarted", "after", e.After, "incarnation", e.Restarts+1)
 }
 
 func logClosed(log *slog.Logger, e messages.SessionClosed) {

@@ -1,0 +1,327 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"tcpproxy/actors/internal/wire"
+	"tcpproxy/messages"
+)
+
+// How the decisions of supervision.go are carried out: counting failures, waiting before a restart, and telling the library.
+
+// restartBudget counts the recent failures of one child. The zero budget is unused. In OTP's words its limits are intensity and period:
+// Config.MaxRestarts and Config.Within.
+type restartBudget struct{ failures []time.Time }
+
+// budgetKeeps is how many failures beyond the intensity are remembered: as many as make a delay grow to its cap.
+const budgetKeeps = 8
+
+// note counts a failure.
+func (b *restartBudget) note(now time.Time, intensity int) {
+	b.failures = append(b.failures, now)
+	if extra := len(b.failures) - budgetKeeps - intensity; extra > 0 {
+		b.failures = append(b.failures[:0], b.failures[extra:]...)
+	}
+}
+
+// recent is how many failures lie within the period before now.
+func (b *restartBudget) recent(now time.Time, period time.Duration) int {
+	since := now.Add(-period)
+	n := len(b.failures)
+	for n > 0 && b.failures[n-1].After(since) {
+		n--
+	}
+	return len(b.failures) - n
+}
+
+// failures is what is kept of a child that has failed at least once.
+type failures struct {
+	budget restartBudget
+	since  int64  // when the failure happened that it has not come back from yet (nanoseconds of the lane's loop); 0 if none
+	kill   string // how somebody brought that failure about; see messages.ActorFailed
+
+	dueAt int64 // when its delayed restart is due (the same clock); 0 if none
+	due   wire.Timer
+}
+
+// failures finds the child's record; nil if it has never failed.
+func (c *child) failures(e *endpoint) *failures {
+	if c.conn == nil {
+		return &e.failures[c.role]
+	}
+	if c.conn.failures == nil {
+		return nil
+	}
+	return &c.conn.failures[c.role-RoleSession]
+}
+
+// noted is failures, for a child that has failed.
+func (c *child) noted(e *endpoint) *failures {
+	if c.conn != nil && c.conn.failures == nil {
+		c.conn.failures = new([roles - RoleSession]failures)
+	}
+	return c.failures(e)
+}
+
+// noteFailure notes when a child failed. Its mailbox calls it before anybody else hears of the failure.
+func (c *child) noteFailure(e *endpoint) {
+	if f := c.noted(e); f.since == 0 {
+		f.since = int64(e.lane.loop.Since())
+	}
+}
+
+// cancelRestart makes a delayed restart not happen: something else has restarted the child, or it shall not come back.
+func (c *child) cancelRestart(e *endpoint) {
+	if f := c.failures(e); f != nil && f.dueAt != 0 {
+		e.lane.loop.Disarm(&f.due)
+		f.dueAt = 0
+	}
+}
+
+// delayed reports whether the child waits for a restart that was put off.
+func (c *child) delayed(e *endpoint) bool {
+	f := c.failures(e)
+	return f != nil && f.dueAt != 0
+}
+
+// state is what the tree shows of a child that is not special: running, suspended (it has failed, and its supervisor has not answered
+// yet), delayed (it waits for a restart that was put off), gone (it was stopped, and has no successor yet), stopping.
+func (c *child) state(e *endpoint) string {
+	switch {
+	case c.delayed(e):
+		return "delayed"
+	case c.gone:
+		return "gone"
+	case c.box.is(stopping | stopPending):
+		return "stopping"
+	case c.box.is(suspended):
+		return "suspended"
+	}
+	return "running"
+}
+
+// supervisor is an actor, or the guardian, in the moment in which it answers a failure.
+type supervisor interface {
+	// RestartChildren and ResumeChildren are the library's: they tell actors that are there.
+	RestartChildren(...*actor.PID)
+	ResumeChildren(...*actor.PID)
+	// EscalateFailure makes the supervisor itself fail, for its own supervisor to decide.
+	EscalateFailure(reason, message any)
+
+	// children are the places that it supervises and that the failed child may be restarted together with, by start.
+	children(failed *child) []*child
+	// respawn makes a new actor in the place of one that is gone.
+	respawn(*child)
+	// giveUp ends the connection that the failed child works for.
+	giveUp(failed *child, why error)
+	// self is whom a delayed restart is told; nil if nobody need be.
+	self() *child
+}
+
+// failure is the Failure that strategies see.
+type failure struct {
+	endpoint *endpoint
+	by       supervisor
+	chosen   Strategy // the one in force for the supervisor's children, where there is a choice
+	who      *child
+	reason   any
+	message  any
+	now      time.Time
+	answered bool
+}
+
+// answer has the failure counted, decided and carried out. It is where every failure in the tree comes by.
+func answer(f *failure) {
+	f.who.noteFailure(f.endpoint)
+	n := f.who.failures(f.endpoint)
+	n.kill = killOf(f.reason)
+	f.now = time.Now()
+	n.budget.note(f.now, f.endpoint.cfg.MaxRestarts)
+	tree[f.who.role].supervise(f, f.chosen)
+	if !f.answered {
+		f.reason = fmt.Sprintf("%s, and the strategy %s had no answer", describe(f.reason), f.chosen.Name)
+		f.Stop()
+	}
+}
+
+// decided publishes the answer, once: a strategy may restart the failed child's siblings, too.
+func (f *failure) decided(directive string, delay time.Duration) {
+	if f.answered {
+		return
+	}
+	f.answered = true
+	name := tree[f.who.role].decides
+	if name == "" {
+		name = f.chosen.Name
+	}
+	f.endpoint.publish(messages.ActorFailed{
+		PID: f.who.pid.Id, Reason: describe(f.reason), Strategy: name, Directive: directive, Delay: delay, Kill: killOf(f.reason),
+	})
+}
+
+// Who is the child that failed.
+func (f *failure) Who() Role { return f.who.role }
+
+// Stopped says that no incarnation is left.
+func (f *failure) Stopped() bool { return f.who.gone }
+
+// Reason is what the child panicked with.
+func (f *failure) Reason() any { return f.reason }
+
+// Children are the failed child and its siblings.
+func (f *failure) Children() []Role {
+	var all []Role
+	for _, c := range f.by.children(f.who) {
+		all = append(all, c.role)
+	}
+	return all
+}
+
+// Recent counts a child's failures within the period.
+func (f *failure) Recent(r Role) int {
+	if c := f.child(r); c != nil {
+		if n := c.failures(f.endpoint); n != nil {
+			return n.budget.recent(f.now, f.endpoint.cfg.Within)
+		}
+	}
+	return 0
+}
+
+// Intensity is how many restarts are allowed.
+func (f *failure) Intensity() int { return f.endpoint.cfg.MaxRestarts }
+
+// child finds the failed child or a sibling; nil for a role that this supervisor has no child in.
+func (f *failure) child(r Role) *child {
+	for _, c := range f.by.children(f.who) {
+		if c.role == r {
+			return c
+		}
+	}
+	return nil
+}
+
+// Restart carries it out at once.
+func (f *failure) Restart(r Role) {
+	c := f.child(r)
+	if c == nil {
+		return
+	}
+	f.decided("restart", 0)
+	if c != f.who && c.delayed(f.endpoint) {
+		return // it waits for a restart of its own already
+	}
+	restart(f.endpoint, f.by, c)
+}
+
+// RestartAfter arms a timer.
+func (f *failure) RestartAfter(r Role, delay time.Duration) {
+	c := f.child(r)
+	if c == nil {
+		return
+	}
+	f.decided("restart", delay)
+	c.cancelRestart(f.endpoint)
+	n := c.noted(f.endpoint)
+	n.dueAt = int64(f.endpoint.lane.loop.Since() + delay)
+	f.endpoint.lane.loop.Arm(&n.due, delay, runner(func() {
+		if to := f.by.self(); to != nil {
+			to.ring(restartDue)
+		} else {
+			n.dueAt = 0
+			f.by.respawn(c)
+		}
+	}))
+}
+
+// Resume lets the incarnation go on.
+func (f *failure) Resume(r Role) {
+	c := f.child(r)
+	if c == nil {
+		return
+	}
+	f.decided("resume", 0)
+	if n := c.failures(f.endpoint); n != nil {
+		n.since, n.kill = 0, ""
+	}
+	f.by.ResumeChildren(c.pid)
+	c.ring(revive)
+}
+
+// Stop ends the connection.
+func (f *failure) Stop() {
+	f.decided("stop", 0)
+	why := asError(f.reason)
+	if n := f.Recent(f.who.role); n > f.Intensity() {
+		why = fmt.Errorf("%v failed %d times in %v (--max-restarts %d): %w", f.who.role, n, f.endpoint.cfg.Within, f.Intensity(), why)
+	}
+	f.by.giveUp(f.who, why)
+}
+
+// Escalate makes the supervisor fail. A child that is gone cannot be escalated by the library: then the supervisor panics, which is the same.
+func (f *failure) Escalate() {
+	f.decided("escalate", 0)
+	reason := fmt.Errorf("%v failed: %w", f.who.role, asError(f.reason))
+	if f.who.gone {
+		panic(reason)
+	}
+	f.by.EscalateFailure(reason, f.message)
+}
+
+// restart gives a child a new incarnation, or a successor if it is gone.
+func restart(e *endpoint, by supervisor, c *child) {
+	c.cancelRestart(e)
+	if c.gone {
+		by.respawn(c)
+		return
+	}
+	by.RestartChildren(c.pid)
+}
+
+// restartDueChildren restarts the children whose delay is over. The bell may ring too often, so it is checked.
+func restartDueChildren(e *endpoint, by supervisor, children []*child) {
+	now := int64(e.lane.loop.Since())
+	for _, c := range children {
+		if f := c.failures(e); f != nil && f.dueAt != 0 && f.dueAt <= now {
+			restart(e, by, c)
+		}
+	}
+}
+
+// onPurpose is what an actor panics with that was told to fail.
+type onPurpose struct{ reason string }
+
+// String is the reason that was given.
+func (p onPurpose) String() string { return p.reason }
+
+// fail obeys a Fail.
+func fail(m *messages.Fail) { panic(onPurpose{m.Reason}) }
+
+// errStopped is the reason given when an actor did not fail but stopped though nobody in the tree had ordered it.
+var errStopped = errors.New("stopped from outside")
+
+// killOf tells how somebody brought a failure about: "panic", "stop", or "" if nobody did.
+func killOf(reason any) string {
+	switch reason.(type) {
+	case onPurpose:
+		return "panic"
+	default:
+		if reason == errStopped {
+			return "stop"
+		}
+	}
+	return ""
+}
+
+// asError makes an error of what a panic was given.
+func asError(reason any) error {
+	if err, ok := reason.(error); ok {
+		return err
+	}
+	return errors.New(describe(reason))
+}
+
+func describe(reason any) string { return fmt.Sprint(reason) }

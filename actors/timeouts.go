@@ -1,0 +1,115 @@
+package actors
+
+import (
+	"time"
+
+	"tcpproxy/messages"
+)
+
+// checkEvery is how often a session looks at itself while bytes move or wait. It bounds how late a timeout may be; a session at rest
+// does not look at all before its deadline.
+const checkEvery = 200 * time.Millisecond
+
+// keepAliveAfter is when a session without any timeout has the system probe its peers, so that one that vanished is noticed some day.
+// Not at once: most sessions are over by then, and are spared two system calls.
+const keepAliveAfter = 30 * time.Second
+
+// startWatchdog begins to watch when the first byte moves.
+func (s *Session) startWatchdog() {
+	switch next := s.nextCheck(); {
+	case s.conn.state != relaying:
+	case next > 0:
+		s.setReceiveTimeout(next)
+	case !s.conn.progress.probed:
+		s.setReceiveTimeout(keepAliveAfter)
+	}
+}
+
+// nextCheck is the time between two looks, 0 if there is nothing to look for.
+func (s *Session) nextCheck() time.Duration { return min(checkEvery, s.shortestTimeout()/10) }
+
+// shortestTimeout is the smaller of the idle- and the hang-timeout; 0 if there is neither.
+func (s *Session) shortestTimeout() time.Duration {
+	cfg := &s.conn.endpoint.cfg
+	if cfg.IdleTimeout == 0 || cfg.HangTimeout == 0 {
+		return max(cfg.IdleTimeout, cfg.HangTimeout)
+	}
+	return min(cfg.IdleTimeout, cfg.HangTimeout)
+}
+
+// checkTimeouts is what a relaying session does on its receive-timeout: it ends what was silent or stuck for too long, and sets the
+// next timeout.
+func (s *Session) checkTimeouts() {
+	c := s.conn
+	cfg := &c.endpoint.cfg
+	now := c.endpoint.lane.loop.Now()
+	rested := c.refreshProgress(now)
+	if s.hung(now) {
+		s.end(messages.CauseHung, nil)
+		return
+	}
+	remains := time.Duration(0)
+	if limit := int64(cfg.IdleTimeout); limit > 0 {
+		quiet := now - c.progress.lastOfAll()
+		if quiet >= limit && !s.readersWoken() {
+			s.end(messages.CauseIdle, nil)
+			return
+		}
+		if remains = time.Duration(limit - quiet); remains <= 0 {
+			remains = s.nextCheck() // bytes were waiting: see what becomes of them
+		}
+	} else if !c.progress.probed {
+		c.progress.probed = true
+		c.socket[client].KeepAlive()
+		c.socket[server].KeepAlive()
+	}
+	if rested {
+		c.stirred = false
+		if remains > 0 {
+			s.setReceiveTimeout(remains)
+		}
+	} else if next := s.nextCheck(); next > 0 {
+		s.setReceiveTimeout(next)
+	}
+}
+
+// hung reports whether a flow has held bytes for too long that its socket will not take, whatever the other direction does.
+func (s *Session) hung(now int64) bool {
+	c := s.conn
+	limit := int64(c.endpoint.cfg.HangTimeout)
+	for _, d := range [...]side{up, down} {
+		if limit > 0 && c.flow[d].Held() && now-c.progress.last(d) >= limit {
+			return true
+		}
+	}
+	return false
+}
+
+// readersWoken looks, before a session is ended for silence, whether bytes wait to be read: if the whole process was stopped for a while,
+// nobody has had a chance to. It rings the readers that could read, and reports whether there are any.
+func (s *Session) readersWoken() (any bool) {
+	c := s.conn
+	for _, from := range [...]side{client, server} {
+		if f := &c.flow[from]; !f.Held() && !f.Ended() && !f.IsCut() && c.socket[from].Unread() > 0 {
+			c.progress.moved[from] = c.endpoint.lane.loop.Now()
+			c.child(readerOf(from)).ring(readable)
+			any = true
+		}
+	}
+	return any
+}
+
+// setReceiveTimeout makes *actor.ReceiveTimeout arrive once, after d. It takes the place of ctx.SetReceiveTimeout, which is set off by a
+// goroutine that races with the actor, and is disarmed for good by a restart or a resume. This one is a timer of the lane's loop: it
+// costs no goroutine, and rings a bell that arrives on the actor's turn. Messages do not put it off: children never tell the session
+// about bytes, so what counts as silence is decided in checkTimeouts, not by the mailbox. (A context decorator could hide the difference,
+// but has the library allocate an envelope for every message.)
+func (s *Session) setReceiveTimeout(d time.Duration) {
+	s.conn.endpoint.lane.loop.Arm(&s.conn.timer, d, (*bellringer)(s.conn))
+}
+
+// bellringer is a connection's timer.
+type bellringer connection
+
+// Run is called by the loop when the timer is due.
+func (b *bellringer) Run() { (*connection)(b).session.ring(receiveTimeout) }
