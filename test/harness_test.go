@@ -1,6 +1,7 @@
 package test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -106,7 +107,8 @@ func startRig(t testing.TB, cfg actors.Config, tracing bool, rules ...*fault.Rul
 	})
 	t.Cleanup(func() { r.origin.Close() })
 	addr := r.origin.Addr().(*net.TCPAddr).AddrPort()
-	cfg.Host, cfg.Port, cfg.ListenHost, cfg.Fault = "127.0.0.1", addr.Port(), "127.0.0.1", r.strike
+	cfg.Host = cmp.Or(cfg.Host, "127.0.0.1")
+	cfg.Port, cfg.ListenHost, cfg.Fault = addr.Port(), "127.0.0.1", r.strike
 	if r.proxy, err = actors.Start(cfg, r.observe); err != nil {
 		t.Fatal(err)
 	}
