@@ -29,7 +29,7 @@ func Bind(addr netip.AddrPort) (fd int, err error) {
 	set(unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
 	set(unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	set(unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
-	if addr.Addr().Is6() {
+	if family == unix.AF_INET6 { // an IPv4 address may be written as an IPv6 one, and gets a socket of its own kind
 		v6only := 1
 		if addr.Addr().IsUnspecified() {
 			v6only = 0
