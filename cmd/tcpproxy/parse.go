@@ -108,6 +108,9 @@ func (p *plan) settle() (err error) {
 	} else {
 		err = p.settleDestination()
 	}
+	if err == nil && p.ListenHost != "" {
+		p.proxy.ListenHost, err = parseHost("--listen-host", &p.ListenHost)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -162,7 +165,7 @@ func (p *plan) settleAdmin() error {
 		return nil
 	}
 	loopback, err := admin.Loopback(p.Admin)
-	if err != nil {
+	if err != nil || !canBeServed(p.Admin) {
 		return usageErrorf("--admin: got %q, but it takes a host:port such as 127.0.0.1:9900", p.Admin)
 	}
 	if !loopback && p.AdminTokenFile == "" {

@@ -32,6 +32,10 @@ func TestUsageErrors(t *testing.T) {
 		{"example.org 80", []string{"listen-port", "missing", "1 to 65535"}},
 		{"example.org 80 3000 4000", []string{"4000"}},
 		{"'' 80 3000", []string{"destination-host", "host name"}},
+		{"127.0.0.1:80 80 3000", []string{"destination-host", "host and port are two arguments: 127.0.0.1 80"}},
+		{"a:b 80 3000", []string{"destination-host", "host and port are two arguments: a b"}},
+		{"[[::1]] 80 3000", []string{"destination-host", "[[::1]]", "host name"}},
+		{"--listen-host 127.0.0.1:3000 example.org 80 3000", []string{"--listen-host", "host and port are two arguments"}},
 		{"example.org 0 3000", []string{"destination-port", "1 to 65535"}},
 		{"example.org 65536 3000", []string{"destination-port", "1 to 65535"}},
 		{"example.org 80 -1", []string{"1 to 65535"}},
@@ -43,6 +47,8 @@ func TestUsageErrors(t *testing.T) {
 		{"--max-sessions -3 example.org 80 3000", []string{"--max-sessions", "whole number"}},
 		{"--log-format xml example.org 80 3000", []string{"--log-format", "text", "json"}},
 		{"--log-level loud example.org 80 3000", []string{"--log-level", "debug"}},
+		{"--admin 127.0.0.1:99999 example.org 80 3000", []string{"--admin", "127.0.0.1:99999", "host:port"}},
+		{"--admin :abc example.org 80 3000", []string{"--admin", ":abc", "host:port"}},
 		{"--no-such-flag example.org 80 3000", []string{"--no-such-flag"}},
 	} {
 		t.Run(test.args, func(t *testing.T) {
@@ -84,6 +90,16 @@ func TestHelpAndVersion(t *testing.T) {
 	if code, stdout, stderr := outcome(t, "--version"); code != 0 || strings.TrimSpace(stdout) == "" || stderr != "" {
 		t.Errorf("--version: exit code %d, standard output %q, standard error %q", code, stdout, stderr)
 	}
+}
+
+// An IPv6 address to listen on may stand in brackets, as it does in a URL.
+func TestListenHostInBrackets(t *testing.T) {
+	t.Parallel()
+	d := listen(t, "127.0.0.1:0")
+	_, port, _ := net.SplitHostPort(d.host())
+	p := startWith(t, "::1", nil, func(listen string) []string { return []string{"--listen-host", "[::1]", "127.0.0.1", port, listen} })
+	s := p.connect(t, d)
+	exchange(t, s.client, s.server)
 }
 
 // A port that somebody else listens on: exit code 1, one line with address and cause.
