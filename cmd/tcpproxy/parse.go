@@ -25,8 +25,8 @@ const examples = `
 Examples:
   tcpproxy --demo                                    try it out, nothing else needed
   tcpproxy example.org http 3000                     forward port 3000 of this machine to a web server
-  tcpproxy --idle-timeout 0 10.0.0.5 ssh 2222        for SSH and the like: silent sessions live on
-  tcpproxy --listen-host 127.0.0.1 db.local 5432 5432
+  tcpproxy --no-timeouts 10.0.0.5 ssh 2222           for SSH and the like: silent sessions live on
+  tcpproxy --no-timeouts --listen-host 127.0.0.1 db.local 5432 5432
 
 Times take a unit (ms, s, m, h). Exit codes: 0 after a signal, 1 when the proxy cannot run, 2 for a wrong command line.
 `
@@ -65,14 +65,28 @@ func parse(args []string, stdout io.Writer) (plan, error) {
 	if err != nil {
 		return plan{}, err // a mistake in the struct tags of options
 	}
-	_, err = parser.Parse(args)
+	ctx, err := parser.Parse(args)
 	switch {
 	case answered:
 		return plan{}, errAnswered
 	case err != nil:
 		return plan{}, usageError{clarify(err)}
 	}
+	if err := p.settleTimeouts(given(ctx)); err != nil {
+		return plan{}, err
+	}
 	return p, p.settle()
+}
+
+// given are the names of the flags that stand on the command line.
+func given(ctx *kong.Context) map[string]bool {
+	names := map[string]bool{}
+	for _, step := range ctx.Path {
+		if step.Flag != nil {
+			names[step.Flag.Name] = true
+		}
+	}
+	return names
 }
 
 // clarify says what is expected where kong's error only names the argument.
@@ -125,6 +139,24 @@ func (p *plan) settle() (err error) {
 		return usageErrorf("--chaos-target: got %q, but it takes a pattern of PIDs such as listener/session-*/client-reader", p.ChaosTarget)
 	}
 	return p.settleAdmin()
+}
+
+// settleTimeouts obeys --no-timeouts, which does not go with a timeout, not even one that is the default.
+func (p *plan) settleTimeouts(given map[string]bool) error {
+	if !p.NoTimeouts {
+		return nil
+	}
+	for _, flag := range []struct {
+		name  string
+		value *duration
+	}{{"idle-timeout", &p.IdleTimeout}, {"hang-timeout", &p.HangTimeout}} {
+		if given[flag.name] && *flag.value != 0 {
+			return usageErrorf("--no-timeouts: it sets --%[1]s to 0, so it does not go with --%[1]s %[2]v: leave one of the two out",
+				flag.name, flag.value.std())
+		}
+		*flag.value = 0
+	}
+	return nil
 }
 
 func (p *plan) settleDestination() (err error) {

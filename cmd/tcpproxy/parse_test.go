@@ -55,7 +55,7 @@ func TestUsageErrors(t *testing.T) {
 		{"host 80 -1", "got a negative number", "a port is from 1 to 65535"},
 		{"host 80 3000 4000", "unexpected argument 4000", "listen-port is the last argument"},
 
-		{"--listen-host 127.0.0.1:3000 host 80 3000", `--listen-host: got "127.0.0.1:3000"`, "host and port are two arguments: --listen-host 127.0.0.1 ... 3000"},
+		{"--listen-host 127.0.0.1:3000 host 80 3000", `--listen-host: got "127.0.0.1:3000"`, "two arguments: --listen-host 127.0.0.1 ... 3000"},
 		{"--listen-host [[::1]] host 80 3000", `--listen-host: got "[[::1]]"`, takesHost},
 		{"--listen-host * host 80 3000", `--listen-host: got "*"`, takesHost},
 		{"--listen-host a:b --demo", `--listen-host: got "a:b"`, "host and port are two arguments"},
@@ -69,6 +69,8 @@ func TestUsageErrors(t *testing.T) {
 		{"--connect-timeout=-1s host 80 3000", `--connect-timeout: got "-1s"`, takesTime},
 		{"--connect-timeout=0 host 80 3000", "--connect-timeout:", "more than 0"},
 		{"host 80 3000 --idle-timeout", `--idle-timeout: got ""`, takesTime},
+		{"--no-timeouts --idle-timeout 10s host 80 3000", "--no-timeouts:", "it does not go with --idle-timeout 10s"},
+		{"--hang-timeout 1m host 80 3000 --no-timeouts --idle-timeout 0", "--no-timeouts:", "it does not go with --hang-timeout 1m0s"},
 		{"--max-sessions -1 host 80 3000", `--max-sessions: got "-1"`, takesCount},
 		{"--max-sessions many host 80 3000", `--max-sessions: got "many"`, takesCount},
 		{"--log-level loud host 80 3000", "--log-level must be one of", `"debug","info","warn","error" but got "loud"`},
@@ -144,6 +146,11 @@ func TestConfig(t *testing.T) {
 		"--idle-timeout 0 --hang-timeout 0 --drain-timeout=0 example.org 80 3000": with(func(c *actors.Config) {
 			c.IdleTimeout, c.HangTimeout, c.DrainTimeout = 0, 0, 0
 		}),
+		"--no-timeouts example.org 80 3000": with(func(c *actors.Config) { c.IdleTimeout, c.HangTimeout = 0, 0 }),
+		"--no-timeouts --idle-timeout 0 --hang-timeout 0s example.org 80 3000": with(func(c *actors.Config) {
+			c.IdleTimeout, c.HangTimeout = 0, 0
+		}),
+		"--no-timeouts=false --idle-timeout 5s example.org 80 3000": with(func(c *actors.Config) { c.IdleTimeout = 5 * time.Second }),
 		"example.org 80 3000 --listen-host ::1 --idle-timeout 1m30s --hang-timeout 1s --connect-timeout 2s --drain-timeout 3s --max-sessions 7": with(func(c *actors.Config) {
 			c.ListenHost, c.MaxSessions = "::1", 7
 			c.IdleTimeout, c.HangTimeout, c.ConnectTimeout, c.DrainTimeout = 90*time.Second, time.Second, 2*time.Second, 3*time.Second
@@ -154,10 +161,11 @@ func TestConfig(t *testing.T) {
 		"--chaos 2.5 --chaos-seed 7 --chaos-target */acceptor example.org 80 3000": with(func(c *actors.Config) {
 			c.Chaos, c.ChaosSeed, c.ChaosTarget = 2.5, 7, "*/acceptor"
 		}),
-		"--demo":                                  with(func(c *actors.Config) { c.Host, c.Port, c.ListenHost = "", 0, "127.0.0.1" }),
-		"--demo 3001":                             with(func(c *actors.Config) { c.Host, c.Port, c.ListenHost, c.ListenPort = "", 0, "127.0.0.1", 3001 }),
-		"--demo --listen-host ::1":                with(func(c *actors.Config) { c.Host, c.Port, c.ListenHost = "", 0, "::1" }),
-		"--admin localhost:9900 --faults --demo":  with(func(c *actors.Config) { c.Host, c.Port, c.ListenHost = "", 0, "127.0.0.1" }),
+		"--demo":                                 with(func(c *actors.Config) { c.Host, c.Port, c.ListenHost = "", 0, "127.0.0.1" }),
+		"--demo 3001":                            with(func(c *actors.Config) { c.Host, c.Port, c.ListenHost, c.ListenPort = "", 0, "127.0.0.1", 3001 }),
+		"--demo --listen-host ::1":               with(func(c *actors.Config) { c.Host, c.Port, c.ListenHost = "", 0, "::1" }),
+		"--admin localhost:9900 --faults --demo": with(func(c *actors.Config) { c.Host, c.Port, c.ListenHost = "", 0, "127.0.0.1" }),
+
 		"--admin [::1]:http example.org 80 3000":  defaults,
 		"--admin 127.0.0.1:0 example.org 80 3000": defaults,
 	} {
@@ -190,7 +198,8 @@ func TestHelp(t *testing.T) {
 	help := strings.Join(strings.Fields(stdout.String()), " ")
 	for _, part := range []string{
 		"Usage: tcpproxy [flags] destination-host destination-port listen-port",
-		"--idle-timeout=10s", "0 = never: use that for SSH", "tcpproxy --idle-timeout 0", "Times take a unit",
+		"--idle-timeout=10s", "0 = never; even then, a session whose peer takes no bytes for --hang-timeout is reset", "Times take a unit",
+		"--no-timeouts", "databases and the like", "tcpproxy --no-timeouts 10.0.0.5 ssh",
 		"--hang-timeout=10s", "--connect-timeout=10s", "--drain-timeout=30s", "--max-sessions=0", "--listen-host=HOST",
 		"--log-level", "--log-format", "--demo", "--version", "--supervision=NAME", "--max-restarts=10", "--within=10s",
 		"--session-supervision", "--admin=ADDR", "--admin-token-file=FILE", "--faults", "Exit codes",

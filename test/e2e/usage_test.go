@@ -44,6 +44,7 @@ func TestUsageErrors(t *testing.T) {
 		{"--hang-timeout soon example.org 80 3000", []string{"--hang-timeout", "soon"}},
 		{"--connect-timeout 0 example.org 80 3000", []string{"--connect-timeout", "more than 0"}},
 		{"--drain-timeout -5s example.org 80 3000", []string{"--drain-timeout"}},
+		{"--no-timeouts --idle-timeout 1h example.org 80 3000", []string{"--no-timeouts", "--idle-timeout 1h", "leave one of the two out"}},
 		{"--max-sessions -3 example.org 80 3000", []string{"--max-sessions", "whole number"}},
 		{"--log-format xml example.org 80 3000", []string{"--log-format", "text", "json"}},
 		{"--log-level loud example.org 80 3000", []string{"--log-level", "debug"}},
@@ -82,7 +83,9 @@ func TestHelpAndVersion(t *testing.T) {
 	if code != 0 || stderr != "" {
 		t.Errorf("--help: exit code %d, standard error %q", code, stderr)
 	}
-	for _, part := range []string{"Usage: tcpproxy", "--idle-timeout", "10s", "SSH", "--hang-timeout", "--max-sessions", "--demo"} {
+	for _, part := range []string{
+		"Usage: tcpproxy", "--idle-timeout", "10s", "SSH", "--hang-timeout", "--no-timeouts", "--max-sessions", "--demo",
+	} {
 		if !strings.Contains(stdout, part) {
 			t.Errorf("the help does not mention %q", part)
 		}
