@@ -21,7 +21,7 @@ type options struct {
 	HangTimeout    duration `default:"10s" help:"Reset a session when one side has taken none of the bytes that wait for it for so long. 0 = never."`
 	NoTimeouts     bool     `help:"Let sessions be silent or stalled for as long as they like, as SSH, databases and the like may be: the same as --idle-timeout 0 --hang-timeout 0."`
 	ConnectTimeout duration `default:"10s" help:"Give up when the destination does not answer within this time, look-up of its name included."`
-	DrainTimeout   duration `default:"30s" help:"After SIGTERM or SIGINT, let live sessions run on for at most so long. 0 = end them at once. A second signal ends them too."`
+	DrainTimeout   duration `default:"30s" help:"After SIGTERM or SIGINT, let live sessions run on for at most so long. 0 = end them at once. A second signal ends them too, and SIGQUIT ends them as the first."`
 	MaxSessions    count    `default:"0" help:"Live sessions at most; further clients wait to be accepted. 0 = as many as the limit of open files (ulimit -n) allows."`
 
 	LogLevel  string `enum:"debug,info,warn,error" default:"info" help:"Least severe lines to log: debug, info, warn or error. debug shows every session."`

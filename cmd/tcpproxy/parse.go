@@ -28,7 +28,7 @@ Examples:
   tcpproxy --no-timeouts 10.0.0.5 ssh 2222           for SSH and the like: silent sessions live on
   tcpproxy --no-timeouts --listen-host 127.0.0.1 db.local 5432 5432
 
-Times take a unit (ms, s, m, h). Exit codes: 0 after a signal, 1 when the proxy cannot run, 2 for a wrong command line.
+Times take a unit (ms, s, m, h). SIGHUP is ignored. Exit codes: 0 after a signal, 1 when the proxy cannot run, 2 for a wrong command line.
 `
 
 // usageError is a command line that cannot be obeyed: the program exits with 2.

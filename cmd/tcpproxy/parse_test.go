@@ -202,7 +202,7 @@ func TestHelp(t *testing.T) {
 		"--no-timeouts", "databases and the like", "tcpproxy --no-timeouts 10.0.0.5 ssh",
 		"--hang-timeout=10s", "--connect-timeout=10s", "--drain-timeout=30s", "--max-sessions=0", "--listen-host=HOST",
 		"--log-level", "--log-format", "--demo", "--version", "--supervision=NAME", "--max-restarts=10", "--within=10s",
-		"--session-supervision", "--admin=ADDR", "--admin-token-file=FILE", "--faults", "Exit codes",
+		"--session-supervision", "--admin=ADDR", "--admin-token-file=FILE", "--faults", "Exit codes", "SIGQUIT", "SIGHUP is ignored",
 	} {
 		if !strings.Contains(help, part) {
 			t.Errorf("the help lacks %q", part)
