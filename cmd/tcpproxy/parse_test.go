@@ -60,6 +60,9 @@ func TestUsageErrors(t *testing.T) {
 		{"--listen-host * host 80 3000", `--listen-host: got "*"`, takesHost},
 		{"--listen-host a:b --demo", `--listen-host: got "a:b"`, "host and port are two arguments"},
 
+		{"127.0.0.1 3000 3000", "it would forward to itself:", "choose another listen-port"},
+		{"--listen-host [::1] [::1] 3000 3000", "it would forward to itself:", "choose another listen-port"},
+
 		{"--nonsense host 80 3000", "unknown flag --nonsense", ""},
 		{"-x host 80 3000", "unknown flag -x", ""},
 		{"--idle-timeout -5s host 80 3000", `--idle-timeout: got "-5s"`, takesTime},

@@ -22,6 +22,9 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := refuseItself(plan.proxy, lookUp); err != nil {
+		return err
+	}
 	// A log or a terminal that goes away must not take live sessions with it.
 	signal.Ignore(syscall.SIGPIPE)
 	// Before anything starts, so that no signal finds a proxy that it would kill halfway.
@@ -74,6 +77,7 @@ func serve(plan plan, signals signals, stdout io.Writer, log *slog.Logger) error
 	if plan.Demo {
 		announce(stdout, proxy.Addr())
 	}
+	defer warnUnresolved(config.Host, config.ConnectTimeout, lookUp, log)()
 	return attend(proxy, signals, log)
 }
 

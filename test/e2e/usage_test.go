@@ -7,6 +7,7 @@ import (
 	"net"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -48,6 +49,9 @@ func TestUsageErrors(t *testing.T) {
 		{"--max-sessions -3 example.org 80 3000", []string{"--max-sessions", "whole number"}},
 		{"--log-format xml example.org 80 3000", []string{"--log-format", "text", "json"}},
 		{"--log-level loud example.org 80 3000", []string{"--log-level", "debug"}},
+		{"127.0.0.1 3000 3000", []string{"it would forward to itself", "127.0.0.1:3000", "another listen-port"}},
+		{"localhost 3000 3000", []string{"it would forward to itself", "localhost 3000"}},
+		{"--listen-host 127.0.0.1 localhost 3000 3000", []string{"it would forward to itself", "127.0.0.1:3000"}},
 		{"--admin 127.0.0.1:99999 example.org 80 3000", []string{"--admin", "127.0.0.1:99999", "host:port"}},
 		{"--admin :abc example.org 80 3000", []string{"--admin", ":abc", "host:port"}},
 		{"--no-such-flag example.org 80 3000", []string{"--no-such-flag"}},
@@ -103,6 +107,29 @@ func TestListenHostInBrackets(t *testing.T) {
 	p := startWith(t, "::1", nil, func(listen string) []string { return []string{"--listen-host", "[::1]", "127.0.0.1", port, listen} })
 	s := p.connect(t, d)
 	exchange(t, s.client, s.server)
+}
+
+// Between two addresses of this machine a proxy may well forward to the port that it listens on.
+func TestSamePortOfAnotherAddress(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	d := listen(t, "127.0.0.1:"+port)
+	p := spawn(t, nil, "--log-level", "debug", "--listen-host", "127.0.0.2", "127.0.0.1", port, port)
+	p.addr = "127.0.0.2:" + port
+	p.logged(t, 1, "msg=listening")
+	s := p.connect(t, d)
+	exchange(t, s.client, s.server)
+}
+
+// A name that has no address is most likely misspelt: that shows at the start, which it does not hold up, and not only when a client comes.
+func TestUnresolvableNameShowsAtTheStart(t *testing.T) {
+	t.Parallel()
+	p := startProxy(t, "no..such.name:80")
+	p.logged(t, 1, "level=WARN", "destination not resolved", "destination=no..such.name")
+	p.signal(syscall.SIGTERM)
+	if code := p.exitCode(time.Second); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
 }
 
 // A port that somebody else listens on: exit code 1, one line with address and cause.
