@@ -96,6 +96,9 @@ func clarify(err error) error {
 		return fmt.Errorf("%w: listen-port is the last argument, only flags may follow it", err)
 	case negativeNumber.MatchString(text):
 		return errors.New("got a negative number where an argument stands, but a port is from 1 to 65535")
+	case strings.HasSuffix(text, `but got "EOL" (<EOL>)`):
+		flag, _, _ := strings.Cut(text, ":")
+		return fmt.Errorf("%s: its value is missing at the end of the command line", flag)
 	}
 	return err
 }

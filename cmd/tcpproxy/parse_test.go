@@ -76,6 +76,8 @@ func TestUsageErrors(t *testing.T) {
 		{"--hang-timeout 1m host 80 3000 --no-timeouts --idle-timeout 0", "--no-timeouts:", "it does not go with --hang-timeout 1m0s"},
 		{"--max-sessions -1 host 80 3000", `--max-sessions: got "-1"`, takesCount},
 		{"--max-sessions many host 80 3000", `--max-sessions: got "many"`, takesCount},
+		{"host 80 3000 --log-level", "--log-level: its value is missing", ""},
+		{"host 80 3000 --chaos-seed", "--chaos-seed: its value is missing", ""},
 		{"--log-level loud host 80 3000", "--log-level must be one of", `"debug","info","warn","error" but got "loud"`},
 		{"--log-format xml host 80 3000", "--log-format must be one of", `"text","json" but got "xml"`},
 
