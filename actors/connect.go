@@ -3,6 +3,7 @@ package actors
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -97,7 +98,8 @@ func (s *Session) connect(ctx actor.Context) {
 		}
 	}
 	if c.dialing == nil {
-		c.dialing = &dialing{deadline: loop.Now() + int64(e.cfg.ConnectTimeout)}
+		now := loop.Now()
+		c.dialing = &dialing{deadline: now + min(int64(e.cfg.ConnectTimeout), math.MaxInt64-now)}
 		c.dialing.tries = c.dialing.only[:0]
 	}
 	s.fault(PointConnect)

@@ -130,11 +130,12 @@ func (r running) fetchOK(t *testing.T) {
 // The demo as its users meet it: a download stalls, another fetch succeeds, one signal drains, the second ends.
 func TestDemo(t *testing.T) {
 	log := newLogbook()
-	r := startDemo(t, log)
+	r := startDemo(t, log, "--log-level", "debug")
 	get(t, "http://"+r.addr+"/~rtm/BIG") // and read no more
 	r.fetchOK(t)
+	log.await(t, "cause=finished") // else the second signal might still find the fetch that is over
 	r.signal(t)
-	log.await(t, "msg=draining") // how many: the fetch that is over may still be counted
+	log.await(t, "msg=draining sessions=1")
 	if conn, err := net.Dial("tcp", r.addr); err == nil {
 		conn.Close()
 		t.Error("a client was accepted while the proxy drained")

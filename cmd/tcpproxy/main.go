@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"strings"
+	"unicode"
 )
 
 // The program's exit codes.
@@ -26,10 +29,24 @@ func report(err error, stderr io.Writer) int {
 	case err == nil, errors.Is(err, errAnswered):
 		return exitOK
 	case errors.As(err, &wrong):
-		_, _ = fmt.Fprintf(stderr, "tcpproxy: %v\n%sRun \"tcpproxy --help\" for the flags.\n", err, usage)
+		_, _ = fmt.Fprintf(stderr, "tcpproxy: %s\n%sRun \"tcpproxy --help\" for the flags.\n", oneLine(err), usage)
 		return exitUsage
 	default:
-		_, _ = fmt.Fprintf(stderr, "tcpproxy: %v\n", err)
+		_, _ = fmt.Fprintf(stderr, "tcpproxy: %s\n", oneLine(err))
 		return exitError
 	}
+}
+
+// oneLine is an error's text with every character escaped that would not show as one. Arguments come from scripts, too: a line break or
+// a terminal's control sequence among them must not break the line that names it.
+func oneLine(err error) string {
+	var line strings.Builder
+	for _, r := range err.Error() {
+		if unicode.IsPrint(r) {
+			line.WriteRune(r)
+		} else {
+			line.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return line.String()
 }

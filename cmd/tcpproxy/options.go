@@ -17,10 +17,11 @@ type options struct {
 	Demo    bool             `help:"Forward 127.0.0.1:3000, or the given listen-port, to a web server inside this program, and print two commands to try."`
 
 	ListenHost     string   `placeholder:"HOST" help:"Address to accept clients on: a name or an IP address. The default is all addresses, IPv4 and IPv6."`
-	IdleTimeout    duration `default:"10s" help:"End a session when no byte moved in either direction for so long. 0 = never: use that for SSH and other sessions that may be silent."`
+	IdleTimeout    duration `default:"10s" help:"End a session when no byte moved in either direction for so long. 0 = never; even then, a session whose peer takes no bytes for --hang-timeout is reset (curl ... | less, a paused import). For SSH, databases and the like use --no-timeouts."`
 	HangTimeout    duration `default:"10s" help:"Reset a session when one side has taken none of the bytes that wait for it for so long. 0 = never."`
+	NoTimeouts     bool     `help:"Let sessions be silent or stalled for as long as they like, as SSH, databases and the like may be: the same as --idle-timeout 0 --hang-timeout 0."`
 	ConnectTimeout duration `default:"10s" help:"Give up when the destination does not answer within this time, look-up of its name included."`
-	DrainTimeout   duration `default:"30s" help:"After SIGTERM or SIGINT, let live sessions run on for at most so long. 0 = end them at once. A second signal ends them too."`
+	DrainTimeout   duration `default:"30s" help:"After SIGTERM or SIGINT, let live sessions run on for at most so long. 0 = end them at once. A second signal ends them too, and SIGQUIT ends them as the first."`
 	MaxSessions    count    `default:"0" help:"Live sessions at most; further clients wait to be accepted. 0 = as many as the limit of open files (ulimit -n) allows."`
 
 	LogLevel  string `enum:"debug,info,warn,error" default:"info" help:"Least severe lines to log: debug, info, warn or error. debug shows every session."`

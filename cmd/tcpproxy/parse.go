@@ -25,10 +25,10 @@ const examples = `
 Examples:
   tcpproxy --demo                                    try it out, nothing else needed
   tcpproxy example.org http 3000                     forward port 3000 of this machine to a web server
-  tcpproxy --idle-timeout 0 10.0.0.5 ssh 2222        for SSH and the like: silent sessions live on
-  tcpproxy --listen-host 127.0.0.1 db.local 5432 5432
+  tcpproxy --no-timeouts 10.0.0.5 ssh 2222           for SSH and the like: silent sessions live on
+  tcpproxy --no-timeouts --listen-host 127.0.0.1 db.local 5432 5432
 
-Times take a unit (ms, s, m, h). Exit codes: 0 after a signal, 1 when the proxy cannot run, 2 for a wrong command line.
+Times take a unit (ms, s, m, h). SIGHUP is ignored. Exit codes: 0 after a signal, 1 when the proxy cannot run, 2 for a wrong command line.
 `
 
 // usageError is a command line that cannot be obeyed: the program exits with 2.
@@ -65,12 +65,15 @@ func parse(args []string, stdout io.Writer) (plan, error) {
 	if err != nil {
 		return plan{}, err // a mistake in the struct tags of options
 	}
-	_, err = parser.Parse(args)
+	ctx, err := parser.Parse(args)
 	switch {
 	case answered:
 		return plan{}, errAnswered
 	case err != nil:
 		return plan{}, usageError{clarify(err)}
+	}
+	if err := p.settleTimeouts(given(ctx)); err != nil {
+		return plan{}, err
 	}
 	return p, p.settle()
 }
@@ -98,6 +101,17 @@ func strategyVars() kong.Vars {
 	}
 }
 
+// given are the names of the flags that stand on the command line.
+func given(ctx *kong.Context) map[string]bool {
+	names := map[string]bool{}
+	for _, step := range ctx.Path {
+		if step.Flag != nil {
+			names[step.Flag.Name] = true
+		}
+	}
+	return names
+}
+
 // clarify says what is expected where kong's error only names the argument.
 func clarify(err error) error {
 	switch text := err.Error(); {
@@ -105,6 +119,9 @@ func clarify(err error) error {
 		return fmt.Errorf("%w: listen-port is the last argument, only flags may follow it", err)
 	case negativeNumber.MatchString(text):
 		return errors.New("got a negative number where an argument stands, but a port is from 1 to 65535")
+	case strings.HasSuffix(text, `but got "EOL" (<EOL>)`):
+		flag, _, _ := strings.Cut(text, ":")
+		return fmt.Errorf("%s: its value is missing at the end of the command line", flag)
 	}
 	return err
 }
@@ -131,6 +148,9 @@ func (p *plan) settle() (err error) {
 	} else {
 		err = p.settleDestination()
 	}
+	if err == nil && p.ListenHost != "" {
+		p.proxy.ListenHost, err = parseHost("--listen-host", &p.ListenHost)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -145,6 +165,24 @@ func (p *plan) settle() (err error) {
 		return usageErrorf("--chaos-target: got %q, but it takes a pattern of PIDs such as listener/session-*/client-reader", p.ChaosTarget)
 	}
 	return p.settleAdmin()
+}
+
+// settleTimeouts obeys --no-timeouts, which does not go with a timeout, not even one that is the default.
+func (p *plan) settleTimeouts(given map[string]bool) error {
+	if !p.NoTimeouts {
+		return nil
+	}
+	for _, flag := range []struct {
+		name  string
+		value *duration
+	}{{"idle-timeout", &p.IdleTimeout}, {"hang-timeout", &p.HangTimeout}} {
+		if given[flag.name] && *flag.value != 0 {
+			return usageErrorf("--no-timeouts: it sets --%[1]s to 0, so it does not go with --%[1]s %[2]v: leave one of the two out",
+				flag.name, flag.value.std())
+		}
+		*flag.value = 0
+	}
+	return nil
 }
 
 func (p *plan) settleDestination() (err error) {
@@ -185,7 +223,7 @@ func (p *plan) settleAdmin() error {
 		return nil
 	}
 	loopback, err := admin.Loopback(p.Admin)
-	if err != nil {
+	if err != nil || !canBeServed(p.Admin) {
 		return usageErrorf("--admin: got %q, but it takes a host:port such as 127.0.0.1:9900", p.Admin)
 	}
 	if !loopback && p.AdminTokenFile == "" {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
-	"os"
 	"os/signal"
 	"syscall"
 
@@ -23,13 +22,14 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := refuseItself(plan.proxy, lookUp); err != nil {
+		return err
+	}
 	// A log or a terminal that goes away must not take live sessions with it.
 	signal.Ignore(syscall.SIGPIPE)
-	// Two, so that the second signal is not lost while the first one is being obeyed. Before anything starts, so that no
-	// signal finds a proxy that it would kill halfway.
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	defer signal.Stop(signals)
+	// Before anything starts, so that no signal finds a proxy that it would kill halfway.
+	signals := heedSignals()
+	defer signals.stop()
 
 	defer profile()()
 	log, flush := logging.New(stderr, plan.LogLevel, plan.LogFormat)
@@ -38,7 +38,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 }
 
 // serve starts what the plan asks for, in the order in which one part needs the other, and stops it in the reverse order.
-func serve(plan plan, signals <-chan os.Signal, stdout io.Writer, log *slog.Logger) error {
+func serve(plan plan, signals signals, stdout io.Writer, log *slog.Logger) error {
 	config := plan.proxy
 	config.Log = log
 
@@ -77,34 +77,8 @@ func serve(plan plan, signals <-chan os.Signal, stdout io.Writer, log *slog.Logg
 	if plan.Demo {
 		announce(stdout, proxy.Addr())
 	}
-	return attend(proxy, signals)
-}
-
-// stoppable is what attend needs of an actors.Proxy.
-type stoppable interface {
-	Drain()
-	Stop()
-	Done() <-chan struct{}
-}
-
-// attend waits for the proxy's end. The first signal lets live sessions finish, any further one ends them.
-func attend(proxy stoppable, signals <-chan os.Signal) error {
-	signalled := 0
-	for {
-		select {
-		case <-signals:
-			if signalled++; signalled == 1 {
-				proxy.Drain()
-			} else {
-				proxy.Stop()
-			}
-		case <-proxy.Done():
-			if signalled == 0 {
-				return errors.New("the proxy ended although nobody had sent a signal: see the log")
-			}
-			return nil
-		}
-	}
+	defer warnUnresolved(config.Host, config.ConnectTimeout, lookUp, log)()
+	return attend(proxy, signals, log)
 }
 
 // explain adds what the user can do about it to an error that names the listening address and the cause.

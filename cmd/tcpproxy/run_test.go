@@ -20,49 +20,6 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// ending is a proxy that ends when it is told to, and notes what it was told.
-type ending struct {
-	told chan string
-	done chan struct{}
-}
-
-func newEnding() *ending { return &ending{told: make(chan string), done: make(chan struct{})} }
-
-func (e *ending) Drain()                { e.told <- "drain" }
-func (e *ending) Stop()                 { e.told <- "stop" }
-func (e *ending) Done() <-chan struct{} { return e.done }
-
-// The first signal drains, the second stops; the program then ends well, and not before the proxy has ended.
-func TestSignals(t *testing.T) {
-	proxy := newEnding()
-	signals := make(chan os.Signal)
-	result := make(chan error)
-	go func() { result <- attend(proxy, signals) }()
-	for _, want := range []string{"drain", "stop", "stop"} {
-		signals <- syscall.SIGTERM
-		select {
-		case got := <-proxy.told:
-			if got != want {
-				t.Fatalf("the proxy was told to %s, want %s", got, want)
-			}
-		case err := <-result:
-			t.Fatalf("attend returned %v before the proxy had ended", err)
-		}
-	}
-	close(proxy.done)
-	if err := <-result; err != nil {
-		t.Errorf("after a signal: %v", err)
-	}
-}
-
-func TestEndWithoutSignalIsAnError(t *testing.T) {
-	proxy := newEnding()
-	close(proxy.done)
-	if err := attend(proxy, nil); err == nil {
-		t.Error("the proxy ended by itself, and that passed for a success")
-	}
-}
-
 func TestExplain(t *testing.T) {
 	for cause, remedy := range map[error]string{
 		syscall.EADDRINUSE:    "another listen-port",

@@ -2,9 +2,7 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -62,33 +60,4 @@ func value(ctx *kong.DecodeContext) string {
 		return ""
 	}
 	return token.String()
-}
-
-// parseHost checks a host argument. An IPv6 address may stand in brackets, as it does in a URL.
-func parseHost(argument string, text *string) (string, error) {
-	const takes = "it takes a host name or an IP address"
-	if text == nil {
-		return "", usageErrorf("%s is missing: %s", argument, takes)
-	}
-	host := strings.TrimSuffix(strings.TrimPrefix(*text, "["), "]")
-	if host == "" || strings.ContainsAny(host, "/ \t\r\n") {
-		return "", usageErrorf("%s: got %q, but %s", argument, *text, takes)
-	}
-	return host, nil
-}
-
-// parsePort reads a port argument: a number, or a service name of this system.
-func parsePort(argument string, text *string) (uint16, error) {
-	const takes = "it takes a port from 1 to 65535 or a service name such as http"
-	if text == nil {
-		return 0, usageErrorf("%s is missing: %s", argument, takes)
-	}
-	port, err := strconv.Atoi(*text)
-	if err != nil && *text != "" { // LookupPort would take the empty name for port 0
-		port, err = net.LookupPort("tcp", *text)
-	}
-	if err != nil || port < 1 || port > 65535 {
-		return 0, usageErrorf("%s: got %q, but %s", argument, *text, takes)
-	}
-	return uint16(port), nil
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -32,6 +33,10 @@ func TestUsageErrors(t *testing.T) {
 		{"example.org 80", []string{"listen-port", "missing", "1 to 65535"}},
 		{"example.org 80 3000 4000", []string{"4000"}},
 		{"'' 80 3000", []string{"destination-host", "host name"}},
+		{"127.0.0.1:80 80 3000", []string{"destination-host", "host and port are two arguments: 127.0.0.1 80"}},
+		{"a:b 80 3000", []string{"destination-host", "host and port are two arguments: a b"}},
+		{"[[::1]] 80 3000", []string{"destination-host", "[[::1]]", "host name"}},
+		{"--listen-host 127.0.0.1:3000 example.org 80 3000", []string{"--listen-host", "host and port are two arguments"}},
 		{"example.org 0 3000", []string{"destination-port", "1 to 65535"}},
 		{"example.org 65536 3000", []string{"destination-port", "1 to 65535"}},
 		{"example.org 80 -1", []string{"1 to 65535"}},
@@ -40,9 +45,15 @@ func TestUsageErrors(t *testing.T) {
 		{"--hang-timeout soon example.org 80 3000", []string{"--hang-timeout", "soon"}},
 		{"--connect-timeout 0 example.org 80 3000", []string{"--connect-timeout", "more than 0"}},
 		{"--drain-timeout -5s example.org 80 3000", []string{"--drain-timeout"}},
+		{"--no-timeouts --idle-timeout 1h example.org 80 3000", []string{"--no-timeouts", "--idle-timeout 1h", "leave one of the two out"}},
 		{"--max-sessions -3 example.org 80 3000", []string{"--max-sessions", "whole number"}},
 		{"--log-format xml example.org 80 3000", []string{"--log-format", "text", "json"}},
 		{"--log-level loud example.org 80 3000", []string{"--log-level", "debug"}},
+		{"127.0.0.1 3000 3000", []string{"it would forward to itself", "127.0.0.1:3000", "another listen-port"}},
+		{"localhost 3000 3000", []string{"it would forward to itself", "localhost 3000"}},
+		{"--listen-host 127.0.0.1 localhost 3000 3000", []string{"it would forward to itself", "127.0.0.1:3000"}},
+		{"--admin 127.0.0.1:99999 example.org 80 3000", []string{"--admin", "127.0.0.1:99999", "host:port"}},
+		{"--admin :abc example.org 80 3000", []string{"--admin", ":abc", "host:port"}},
 		{"--no-such-flag example.org 80 3000", []string{"--no-such-flag"}},
 	} {
 		t.Run(test.args, func(t *testing.T) {
@@ -76,13 +87,48 @@ func TestHelpAndVersion(t *testing.T) {
 	if code != 0 || stderr != "" {
 		t.Errorf("--help: exit code %d, standard error %q", code, stderr)
 	}
-	for _, part := range []string{"Usage: tcpproxy", "--idle-timeout", "10s", "SSH", "--hang-timeout", "--max-sessions", "--demo"} {
+	for _, part := range []string{
+		"Usage: tcpproxy", "--idle-timeout", "10s", "SSH", "--hang-timeout", "--no-timeouts", "--max-sessions", "--demo",
+	} {
 		if !strings.Contains(stdout, part) {
 			t.Errorf("the help does not mention %q", part)
 		}
 	}
 	if code, stdout, stderr := outcome(t, "--version"); code != 0 || strings.TrimSpace(stdout) == "" || stderr != "" {
 		t.Errorf("--version: exit code %d, standard output %q, standard error %q", code, stdout, stderr)
+	}
+}
+
+// An IPv6 address to listen on may stand in brackets, as it does in a URL.
+func TestListenHostInBrackets(t *testing.T) {
+	t.Parallel()
+	d := listen(t, "127.0.0.1:0")
+	_, port, _ := net.SplitHostPort(d.host())
+	p := startWith(t, "::1", nil, func(listen string) []string { return []string{"--listen-host", "[::1]", "127.0.0.1", port, listen} })
+	s := p.connect(t, d)
+	exchange(t, s.client, s.server)
+}
+
+// Between two addresses of this machine a proxy may well forward to the port that it listens on.
+func TestSamePortOfAnotherAddress(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	d := listen(t, "127.0.0.1:"+port)
+	p := spawn(t, nil, "--log-level", "debug", "--listen-host", "127.0.0.2", "127.0.0.1", port, port)
+	p.addr = "127.0.0.2:" + port
+	p.logged(t, 1, "msg=listening")
+	s := p.connect(t, d)
+	exchange(t, s.client, s.server)
+}
+
+// A name that has no address is most likely misspelt: that shows at the start, which it does not hold up, and not only when a client comes.
+func TestUnresolvableNameShowsAtTheStart(t *testing.T) {
+	t.Parallel()
+	p := startProxy(t, "no..such.name:80")
+	p.logged(t, 1, "level=WARN", "destination not resolved", "destination=no..such.name")
+	p.signal(syscall.SIGTERM)
+	if code := p.exitCode(time.Second); code != 0 {
+		t.Errorf("exit code %d", code)
 	}
 }
 

@@ -75,7 +75,7 @@ func bind(addr netip.AddrPort, shared bool) (fd int, err error) {
 	}
 	set(unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	set(unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
-	if addr.Addr().Is6() {
+	if family == unix.AF_INET6 { // an IPv4 address may be written as an IPv6 one, and gets a socket of its own kind
 		v6only := 1
 		if addr.Addr().IsUnspecified() {
 			v6only = 0
@@ -93,13 +93,7 @@ func bind(addr netip.AddrPort, shared bool) (fd int, err error) {
 }
 
 // LocalAddr is the address that a descriptor is bound to.
-func LocalAddr(fd int) netip.AddrPort {
-	sa, err := unix.Getsockname(fd)
-	if err != nil {
-		return netip.AddrPort{}
-	}
-	return addrPort(sa)
-}
+func LocalAddr(fd int) netip.AddrPort { return localAddr(fd) }
 
 // CloseDescriptor closes a descriptor that no Socket owns.
 func CloseDescriptor(fd int) { closeDescriptor(fd) }
@@ -112,10 +106,13 @@ func (s *Socket) Accept() (fd int, from netip.AddrPort, errno syscall.Errno) {
 	return acceptOne(int(s.fd))
 }
 
-// connect makes a socket and starts to connect it.
-func connect(to netip.AddrPort) (fd int, err error) {
+// connect makes a socket and starts to connect it, to somebody else than itself: see connectFrom.
+func connect(to netip.AddrPort) (fd int, err error) { return connectFrom(newSocket, to) }
+
+// begin starts to connect a new socket.
+func begin(socket func(family int) (int, error), to netip.AddrPort) (fd int, err error) {
 	family, _ := sockaddr(to)
-	fd, err = newSocket(family)
+	fd, err = socket(family)
 	if err != nil {
 		return -1, err
 	}
@@ -134,20 +131,6 @@ func sockaddr(a netip.AddrPort) (family int, sa unix.Sockaddr) {
 		return unix.AF_INET, &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
 	}
 	return unix.AF_INET6, &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16(), ZoneId: zone(a.Addr().Zone())}
-}
-
-func addrPort(sa unix.Sockaddr) netip.AddrPort {
-	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
-	case *unix.SockaddrInet6:
-		a := netip.AddrFrom16(sa.Addr).Unmap()
-		if sa.ZoneId != 0 && a.Is6() {
-			a = a.WithZone(strconv.Itoa(int(sa.ZoneId)))
-		}
-		return netip.AddrPortFrom(a, uint16(sa.Port))
-	}
-	return netip.AddrPort{}
 }
 
 // zone is the number of an IPv6 zone, which may be given as a number or as an interface's name; 0 if there is none.

@@ -173,7 +173,8 @@ func (s *Socket) KeepAlive() {
 	_ = syscall.SetsockoptInt(int(s.fd), syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1)
 }
 
-// Dial opens the socket and starts to connect it. When h is told Writable, ConnectError says how it went.
+// Dial opens the socket and starts to connect it. When h is told Writable, ConnectError says how it went. A connection never meets
+// itself: where nobody listens, it is refused.
 func (s *Socket) Dial(l *Loop, to netip.AddrPort, h Handler) error {
 	fd, err := connect(to)
 	if err != nil {

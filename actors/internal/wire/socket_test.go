@@ -358,7 +358,7 @@ func listen(d *driver) (*watched, netip.AddrPort) {
 // TestAccept takes clients from the backlog, and knows when there are no more.
 func TestAccept(t *testing.T) {
 	d := newDriver(t, 0)
-	for _, addr := range []string{"127.0.0.1:0", "[::1]:0", "[::]:0"} {
+	for _, addr := range []string{"127.0.0.1:0", "[::ffff:127.0.0.1]:0", "[::1]:0", "[::]:0"} {
 		fd, err := bindOne(addr)
 		if LacksIPv6(err) {
 			continue

@@ -5,6 +5,7 @@ package wire
 import (
 	"errors"
 	"net/netip"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -70,6 +71,31 @@ func acceptOne(fd int) (int, netip.AddrPort, syscall.Errno) {
 	}
 	return n, addrPort(from), 0
 }
+
+func localAddr(fd int) netip.AddrPort {
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return addrPort(sa)
+}
+
+func addrPort(sa unix.Sockaddr) netip.AddrPort {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
+	case *unix.SockaddrInet6:
+		a := netip.AddrFrom16(sa.Addr).Unmap()
+		if sa.ZoneId != 0 && a.Is6() {
+			a = a.WithZone(strconv.Itoa(int(sa.ZoneId)))
+		}
+		return netip.AddrPortFrom(a, uint16(sa.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// sourcePortRange says nothing: every port may be a source port, and one more system call a connection is cheap enough here.
+func sourcePortRange() string { return "" }
 
 func setOption(fd, level, name, value int) error { return unix.SetsockoptInt(fd, level, name, value) }
 

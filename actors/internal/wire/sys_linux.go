@@ -2,6 +2,7 @@ package wire
 
 import (
 	"net/netip"
+	"os"
 	"strconv"
 	"syscall"
 	"unsafe"
@@ -131,6 +132,23 @@ func acceptOne(fd int) (int, netip.AddrPort, syscall.Errno) {
 		return -1, netip.AddrPort{}, errno
 	}
 	return int(n), rawAddrPort(&from), 0
+}
+
+// localAddr asks raw, since it is asked for many connections: the unix package's wrapper allocates.
+func localAddr(fd int) netip.AddrPort {
+	var addr unix.RawSockaddrAny
+	size := uint32(unix.SizeofSockaddrAny)
+	_, _, errno := syscall.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&addr)), uintptr(unsafe.Pointer(&size)))
+	if errno != 0 {
+		return netip.AddrPort{}
+	}
+	return rawAddrPort(&addr)
+}
+
+// sourcePortRange is how the system writes the range of source ports; it holds for IPv6, too.
+func sourcePortRange() string {
+	text, _ := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	return string(text)
 }
 
 func rawAddrPort(from *unix.RawSockaddrAny) netip.AddrPort {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"math"
 	"math/bits"
 	"time"
 )
@@ -38,10 +39,19 @@ func (w *wheel) init() {
 // Arm makes t run r on the loop's goroutine after d, instead of what it was armed for.
 func (l *Loop) Arm(t *Timer, d time.Duration, r Runner) {
 	l.Disarm(t)
-	t.due = int64(l.Since() + d)
+	t.due = deadline(int64(l.Since()), int64(d))
 	t.runner = r
 	l.wheel.put(t)
 	l.wheel.armed++
+}
+
+// deadline is a time that lies d after now, or the end of time. People write the longest duration there is where they mean "never"; added
+// to any time, it would wrap round to a deadline that passed centuries ago: due at once, and at once again when it is armed anew.
+func deadline(now, d int64) int64 {
+	if d > math.MaxInt64-now {
+		return math.MaxInt64
+	}
+	return now + d
 }
 
 // Disarm makes t not run. It may have run already.

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -131,6 +132,28 @@ func TestTimersSleepSoundly(t *testing.T) {
 			}
 			time.Sleep(l.wheel.until(int64(l.Since())))
 			l.wheel.advance(int64(l.Since()))
+		}
+	})
+}
+
+// TestLongestDuration arms a timer for as long as a duration can say, some time after the loop began: it is not due, now or ever, and
+// does not keep the loop awake.
+func TestLongestDuration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, d := range []time.Duration{math.MaxInt64, math.MaxInt64 - time.Hour, 2562047*time.Hour + 47*time.Minute + 16*time.Second} {
+			l := newTimers()
+			time.Sleep(2 * time.Hour)
+			l.wheel.advance(int64(l.Since()))
+			var never Timer
+			l.Arm(&never, d, alarmed(func() { t.Errorf("armed for %v, it ran after %v", d, l.Since()-2*time.Hour) }))
+			for range 3 {
+				sleep := l.wheel.until(int64(l.Since()))
+				if sleep < time.Second {
+					t.Fatalf("armed for %v, the loop sleeps %v", d, sleep)
+				}
+				time.Sleep(sleep)
+				l.wheel.advance(int64(l.Since()))
+			}
 		}
 	})
 }
