@@ -71,10 +71,10 @@ type Config struct {
 	Loops int
 }
 
-// DefaultConfig is what the command line does without flags: time limits of 10 s for idle, hung and connecting, 30 s to drain.
-func DefaultConfig(host string, port, listenPort uint16) Config {
+// DefaultConfig is what the command line does without flags: time limits of 10 s for idle, hung and connecting, 30 s to drain. Host and
+// Port are left to set, and ListenPort, unless the system shall choose one.
+func DefaultConfig() Config {
 	return Config{
-		Host: host, Port: port, ListenPort: listenPort,
 		IdleTimeout: 10 * time.Second, HangTimeout: 10 * time.Second, ConnectTimeout: 10 * time.Second, DrainTimeout: 30 * time.Second,
 		Supervision: strategies[0].Name, SessionSupervision: sessionStrategies[0].Name, MaxRestarts: 10, Within: 10 * time.Second,
 		ChaosSeed: 1, ChaosTarget: defaultChaosTarget,

@@ -39,9 +39,9 @@ const (
 	PointReview
 	// PointBeforeAccept: acceptor, about to accept.
 	PointBeforeAccept
-	// PointAfterAccept: acceptor; a client is in the lobby, the listener has not been rung.
+	// PointAfterAccept: acceptor; a client has been accepted, the listener has not been rung.
 	PointAfterAccept
-	// PointBeforeSpawn: listener; a client waits in the lobby.
+	// PointBeforeSpawn: listener; a client that has been accepted waits for its session.
 	PointBeforeSpawn
 	// PointAfterSpawn: listener; its session has been spawned.
 	PointAfterSpawn

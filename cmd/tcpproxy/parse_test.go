@@ -81,7 +81,7 @@ func TestUsageErrors(t *testing.T) {
 		{"--log-level loud host 80 3000", "--log-level must be one of", `"debug","info","warn","error" but got "loud"`},
 		{"--log-format xml host 80 3000", "--log-format must be one of", `"text","json" but got "xml"`},
 
-		{"--supervision best host 80 3000", "--supervision must be one of", `"one-for-one","all-for-one","backoff","resume","stop","escalate" but got "best"`},
+		{"--supervision best host 80 3000", "--supervision must be one of", `"one-for-one","all-for-one","rest-for-one","backoff","resume","stop","escalate" but got "best"`},
 		{"--session-supervision best host 80 3000", "--session-supervision must be one of", `"restart","stop" but got "best"`},
 		{"--max-restarts 0 host 80 3000", "--max-restarts:", "a whole number from 1"},
 		{"--chaos -1 host 80 3000", `--chaos: got "-1"`, "it takes a number a second from 0"},
@@ -127,12 +127,8 @@ func TestUsageErrors(t *testing.T) {
 
 // The configuration when no flag is given, and when every one is.
 func TestConfig(t *testing.T) {
-	defaults := actors.Config{
-		Host: "example.org", Port: 80, ListenPort: 3000,
-		IdleTimeout: 10 * time.Second, HangTimeout: 10 * time.Second, ConnectTimeout: 10 * time.Second, DrainTimeout: 30 * time.Second,
-		Supervision: "one-for-one", MaxRestarts: 10, Within: 10 * time.Second, SessionSupervision: "restart",
-		ChaosSeed: 1, ChaosTarget: "listener/session-*/*",
-	}
+	defaults := actors.DefaultConfig() // whoever embeds the proxy gets what the command line does
+	defaults.Host, defaults.Port, defaults.ListenPort = "example.org", 80, 3000
 	with := func(change func(*actors.Config)) actors.Config {
 		changed := defaults
 		change(&changed)

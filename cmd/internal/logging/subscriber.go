@@ -14,16 +14,16 @@ func Subscriber(log *slog.Logger) func(event any) {
 	return func(event any) {
 		switch e := event.(type) {
 		case messages.ListenerOpened:
-			log.Info("listening", "listener", e.Listener, "addr", e.Addr, "destination", e.Destination, "max_sessions", e.MaxSessions,
+			of(log, e.Listener).Info("listening", "addr", e.Addr, "destination", e.Destination, "max_sessions", e.MaxSessions,
 				"idle_timeout", orNever(e.IdleTimeout), "hang_timeout", orNever(e.HangTimeout))
 		case messages.ListenerDraining:
-			log.Info("draining", "sessions", e.Sessions, "timeout", e.Timeout)
+			of(log, e.Listener).Info("draining", "sessions", e.Sessions, "timeout", e.Timeout)
 		case messages.ListenerClosed:
-			log.Info("closed", "sessions", e.Sessions)
+			of(log, e.Listener).Info("closed", "sessions", e.Sessions)
 		case messages.AcceptPaused:
-			log.Warn("accepting paused", "reason", e.Reason)
+			of(log, e.Listener).Warn("accepting paused", "reason", e.Reason)
 		case messages.AcceptResumed:
-			log.Info("accepting resumed")
+			of(log, e.Listener).Info("accepting resumed")
 		case messages.SessionOpened:
 			log.Debug("session opened", "session", e.ID, "client", e.Client, "server", e.Server)
 		case messages.SessionClosed:
@@ -39,6 +39,14 @@ func Subscriber(log *slog.Logger) func(event any) {
 		}
 		// Anything else on the event stream is the library's own and not for the log.
 	}
+}
+
+// of has the lines name the listener, where there are several.
+func of(log *slog.Logger, listener string) *slog.Logger {
+	if listener == "listener" || listener == "" {
+		return log
+	}
+	return log.With("listener", listener)
 }
 
 // orNever is how a limit of 0 is spelled.
