@@ -52,7 +52,7 @@ func (t *try) Ready(e wire.Event) {
 func (d *dialing) abandon(e *endpoint) {
 	d.starve(e, false)
 	for _, t := range d.tries {
-		t.socket.Close()
+		t.socket.Reset() // an orderly end would tell the destination that somebody came and had nothing to say
 	}
 	d.tries = nil
 }
@@ -119,7 +119,11 @@ func (s *Session) resolved(ctx actor.Context, addrs []netip.Addr, err error) {
 		return
 	}
 	if err != nil {
-		s.end(messages.CauseUnresolved, err)
+		cause := messages.CauseUnresolved
+		if errors.Is(err, errItself) {
+			cause = messages.CauseRefused
+		}
+		s.end(cause, err)
 		return
 	}
 	d.resolved, d.addrs = true, addrs
@@ -167,7 +171,8 @@ func (s *Session) wait(d time.Duration) {
 // answered looks which attempts have an answer: the first that succeeded is the connection, and a failure lets the next address begin.
 func (s *Session) answered(ctx actor.Context) {
 	c := s.conn
-	if c.socket[client].IsBroken() {
+	// A client that has gone and has left bytes behind is delivered first, as if it had gone a moment later.
+	if c.socket[client].IsBroken() && c.socket[client].Unread() == 0 {
 		s.end(messages.CauseClientReset, nil)
 		return
 	}
@@ -258,7 +263,7 @@ func causeOf(err error) messages.Cause {
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET):
 		return messages.CauseRefused
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETDOWN),
-		errors.Is(err, syscall.EHOSTDOWN), errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+		errors.Is(err, syscall.EHOSTDOWN), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
 		return messages.CauseUnreachable
 	case errors.Is(err, syscall.ETIMEDOUT), errors.Is(err, os.ErrDeadlineExceeded):
 		return messages.CauseConnectTimeout

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"fmt"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -72,14 +73,17 @@ type arrival struct {
 func newEndpoint(s *shared, name string, index, fd int) (*endpoint, error) {
 	l, err := newLane(s.cfg.pipes())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cannot set up a readiness loop: %w", err)
 	}
 	e := &endpoint{
 		shared: s, name: name, index: index, lane: l, fd: fd, connections: map[uint64]*connection{}, standing: make(chan struct{}),
 	}
 	e.listener.role, e.acceptor.role, e.chaos.role = RoleListener, RoleAcceptor, RoleChaos
 	e.props = declare(e)
-	e.resolver.init(e)
+	if err := e.resolver.init(e); err != nil {
+		l.discard()
+		return nil, err
+	}
 	if s.cfg.Chaos > 0 {
 		e.dice = newDice(s.cfg.ChaosSeed + uint64(index))
 	}

@@ -6,8 +6,9 @@ package actors
 type progress struct {
 	moved   [sides]int64 // by direction: when bytes were last read or written
 	taken   [sides]int64 // by direction: bytes that the peer had acknowledged at the last look, by our count
-	takenAt [sides]int64 // by direction: when that last grew
+	takenAt [sides]int64 // by direction: when that last grew, or when bytes began to wait for it
 	at      int64        // the last look
+	waits   [sides]bool  // by direction: bytes waited at the last look, in the flow or, unacknowledged, in the system's send buffer
 	probed  bool         // keep-alive is on
 }
 
@@ -26,11 +27,15 @@ func (c *connection) refreshProgress(now int64) (rested bool) {
 	rested = true
 	for _, d := range [...]side{up, down} {
 		f := &c.flow[d]
-		waiting := c.socket[d.other()].Unsent()
-		if taken := int64(f.Moved()) - int64(waiting); taken > p.taken[d] {
+		unsent := c.socket[d.other()].Unsent()
+		waits := unsent > 0 || f.Held()
+		if taken := int64(f.Moved()) - int64(unsent); taken > p.taken[d] {
 			p.taken[d], p.takenAt[d] = taken, now
+		} else if waits && !p.waits[d] {
+			p.takenAt[d] = now
 		}
-		if p.moved[d] >= p.at || waiting > 0 || f.Held() {
+		p.waits[d] = waits
+		if p.moved[d] >= p.at || waits {
 			rested = false
 		}
 	}

@@ -19,7 +19,6 @@ import (
 // Proxy is a running proxy: the handle that its owner holds on the tree of actors. All methods may be called from any goroutine.
 type Proxy struct {
 	shared *shared
-	addr   netip.AddrPort
 }
 
 // Errors of the methods that ask or tell something.
@@ -44,7 +43,8 @@ func Start(cfg Config, onEvent func(event any)) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{shared: s, addr: wire.LocalAddr(sockets[0])}
+	s.addr = wire.LocalAddr(sockets[0])
+	p := &Proxy{shared: s}
 	for i, fd := range sockets {
 		e, err := newEndpoint(s, listenerName(i, len(sockets)), i, fd)
 		if err != nil {
@@ -54,7 +54,7 @@ func Start(cfg Config, onEvent func(event any)) (*Proxy, error) {
 			for _, e := range s.endpoints {
 				e.lane.discard()
 			}
-			return nil, fmt.Errorf("cannot set up a readiness loop: %w", err)
+			return nil, err
 		}
 		s.endpoints = append(s.endpoints, e)
 	}
@@ -129,7 +129,7 @@ func listenerName(i, of int) string {
 }
 
 // Addr is the address that the proxy listens on, with the port that the system chose if ListenPort was 0.
-func (p *Proxy) Addr() netip.AddrPort { return p.addr }
+func (p *Proxy) Addr() netip.AddrPort { return p.shared.addr }
 
 // System is the actor system that the proxy lives in: for its event stream, and for sending messages to actors by PID.
 func (p *Proxy) System() *actor.ActorSystem { return p.shared.system }

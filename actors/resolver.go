@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -27,11 +28,25 @@ type resolver struct {
 	waiting []*actor.PID
 }
 
-func (r *resolver) init(e *endpoint) {
+func (r *resolver) init(e *endpoint) error {
 	r.endpoint = e
-	if ip, err := netip.ParseAddr(e.cfg.Host); err == nil {
-		r.ip = []netip.Addr{ip}
+	ip, err := netip.ParseAddr(e.cfg.Host)
+	if err != nil {
+		return nil // a name
 	}
+	r.ip, err = r.others([]netip.Addr{ip})
+	return err
+}
+
+// others are the addresses that are not the proxy's own; an error if there is none.
+func (r *resolver) others(addrs []netip.Addr) ([]netip.Addr, error) {
+	others := slices.DeleteFunc(slices.Clone(addrs), func(a netip.Addr) bool {
+		return ForwardsToItself(r.endpoint.addr, netip.AddrPortFrom(a, r.endpoint.cfg.Port))
+	})
+	if len(others) == 0 && len(addrs) > 0 {
+		return nil, fmt.Errorf("destination %s: %w", netip.AddrPortFrom(addrs[0], r.endpoint.cfg.Port), errItself)
+	}
+	return others, nil
 }
 
 // lookup returns the addresses, not to be written to, if they are known; otherwise it sends who a Resolved later.
@@ -85,9 +100,13 @@ func (r *resolver) ask(ctx context.Context) (addrs []netip.Addr, err error) {
 		}
 	}
 	addrs, err = lookup(ctx, r.endpoint.cfg.Host)
-	if err == nil && len(addrs) == 0 {
-		err = errors.New("the name has no address")
+	if err != nil {
+		return nil, err
 	}
+	if len(addrs) == 0 {
+		return nil, errors.New("the name has no address")
+	}
+	addrs, err = r.others(addrs)
 	return interleave(addrs), err
 }
 

@@ -3,6 +3,7 @@ package actors
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -15,6 +16,7 @@ type shared struct {
 	cfg             Config
 	system          *actor.ActorSystem
 	log             *slog.Logger
+	addr            netip.AddrPort // that the proxy listens on
 	endpoints       []*endpoint
 	descriptors     descriptors
 	surveyor        surveyor

@@ -73,12 +73,13 @@ func (s *Session) checkTimeouts() {
 	}
 }
 
-// hung reports whether a flow has held bytes for too long that its socket will not take, whatever the other direction does.
+// hung reports whether bytes have waited for too long for a peer that takes none of them, whatever the other direction does, and however
+// many more come to wait behind them. It makes no difference whether a flow holds them or the system's send buffer has taken them.
 func (s *Session) hung(now int64) bool {
-	c := s.conn
-	limit := int64(c.endpoint.cfg.HangTimeout)
+	p := &s.conn.progress
+	limit := int64(s.conn.endpoint.cfg.HangTimeout)
 	for _, d := range [...]side{up, down} {
-		if limit > 0 && c.flow[d].Held() && now-c.progress.last(d) >= limit {
+		if limit > 0 && p.waits[d] && now-p.takenAt[d] >= limit {
 			return true
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -40,9 +41,10 @@ func TestForwardingToItself(t *testing.T) {
 
 func testForwardingToItself(t *testing.T) {
 	own := "::1"
-	for _, a := range ownAddrs() {
-		if !a.IsLoopback() && !a.IsLinkLocalUnicast() {
-			own = a.String()
+	addrs, _ := net.InterfaceAddrs()
+	for _, a := range addrs {
+		if network, ok := a.(*net.IPNet); ok && !network.IP.IsLoopback() && !network.IP.IsLinkLocalUnicast() {
+			own = network.IP.String()
 		}
 	}
 	for _, test := range []struct {
