@@ -13,12 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Signals that the cases send to a forwarder to make it stand still for a while.
-const (
-	stopSignal     = unix.SIGSTOP
-	continueSignal = unix.SIGCONT
-)
-
 // lifecycle is phase 6: how the forwarder starts and stops, what it does at its limits, and other kinds of addresses and bytes.
 func lifecycle() []Case {
 	const p = 6
