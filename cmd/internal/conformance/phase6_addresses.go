@@ -63,7 +63,12 @@ func ipv6Client(t *Trial) error {
 }
 
 func namedDestination(t *Trial) error {
-	d, err := t.listen(0)
+	// Not a port that the system chooses for one address: at the other ones of localhost, that may be somebody else's.
+	port, err := t.portPool.free()
+	if err != nil {
+		return err
+	}
+	d, err := t.listenOn(loopback, port, 0)
 	if err != nil {
 		return err
 	}
