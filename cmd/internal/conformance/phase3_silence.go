@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -179,7 +180,15 @@ func suspended(t *Trial) error {
 	if err := server.expect(s, 0, 1); err != nil {
 		return err
 	}
+	// The byte is here, but the forwarder may yet have to note that it has passed it on. Stopped before, it would do so afterwards, and
+	// its clock would be right by chance.
+	if err := t.pause(200 * time.Millisecond); err != nil {
+		return err
+	}
 	f.signalAll(unix.SIGSTOP)
+	if err := t.awaitStopped(f); err != nil {
+		return err
+	}
 	if err := client.send(s, 1, 1); err != nil {
 		return err
 	}
@@ -189,4 +198,19 @@ func suspended(t *Trial) error {
 	f.signalAll(unix.SIGCONT)
 	server.soon(promptly)
 	return server.expect(s, 1, 1)
+}
+
+// awaitStopped waits until nothing of the forwarder runs any more. The signal takes a moment, in which a byte may still get through.
+func (t *Trial) awaitStopped(f *forwarder) error {
+	t.step("waiting for the forwarder to stand still")
+	for limit := time.Now().Add(promptly); slices.ContainsFunc(f.processes(), func(p process) bool { return !p.stopped() }); {
+		if time.Now().After(limit) {
+			return &inapplicable{"the tester cannot stop the forwarder's processes"}
+		}
+		if err := t.pause(time.Millisecond); err != nil {
+			return err
+		}
+	}
+	t.step("")
+	return nil
 }
