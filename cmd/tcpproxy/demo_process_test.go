@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"tcpproxy/cmd/internal/demo"
+	"tcpproxy/internal/freeport"
 )
 
 // running is the demo in a process of its own, with clients served.
@@ -26,7 +26,7 @@ type running struct {
 // startDemo returns once the demo says that it is ready.
 func startDemo(t *testing.T, stderr io.Writer, flags ...string) running {
 	t.Helper()
-	port := freePort(t)
+	port := freeport.For(t)
 	r := running{Cmd: program(t, append(flags, "--demo", port)...), addr: "127.0.0.1:" + port}
 	r.Stderr = stderr
 	stdout, err := r.StdoutPipe()
@@ -84,16 +84,6 @@ func (l *logbook) await(t *testing.T, part string) {
 			t.Fatalf("the log still lacks %q:\n%s", part, l)
 		}
 	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 }
 
 // get fetches url over a connection of its own, which lasts until the body is closed.
@@ -182,7 +172,7 @@ func TestPortTaken(t *testing.T) {
 }
 
 func TestAdminShowsSessions(t *testing.T) {
-	admin := "127.0.0.1:" + freePort(t)
+	admin := "127.0.0.1:" + freeport.For(t)
 	log := newLogbook()
 	r := startDemo(t, log, "--admin", admin, "--faults")
 	get(t, "http://"+r.addr+"/~rtm/BIG")

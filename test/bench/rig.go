@@ -7,13 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"strconv"
 	"strings"
 	"time"
 
+	"tcpproxy/internal/freeport"
 	"tcpproxy/test/bench/internal/loadctl"
 )
 
@@ -26,6 +26,7 @@ type rig struct {
 	dir     string
 	proxy   *process
 	port    int
+	release func() // gives the port back
 	pids    []int
 	startup time.Duration // from exec to the first answered block
 	drivers []*driver
@@ -51,7 +52,7 @@ func raise(ctx context.Context, load string, p peer) (r *rig, err error) {
 	if err != nil {
 		return r, fmt.Errorf("destination: %w", err)
 	}
-	if r.port, err = freePort(); err != nil {
+	if r.port, r.release, err = freeport.Take(); err != nil {
 		return r, err
 	}
 	arguments, err := p.arguments(r.dir, r.port, destination)
@@ -83,6 +84,9 @@ func (r *rig) fall() {
 	}
 	if r.server != nil {
 		r.server.stop()
+	}
+	if r.release != nil {
+		r.release()
 	}
 	if r.dir != "" {
 		_ = os.RemoveAll(r.dir)
@@ -174,18 +178,4 @@ func tryAnswer(port int) error {
 	}
 	_, err = conn.Read(block)
 	return err
-}
-
-// freePort finds a port below the range the kernel gives to outgoing
-// connections, so that none of those can take it before the proxy does.
-func freePort() (int, error) {
-	for range 100 {
-		port := 12000 + rand.IntN(20000)
-		listener, err := net.Listen("tcp", ":"+strconv.Itoa(port))
-		if err != nil {
-			continue
-		}
-		return port, listener.Close()
-	}
-	return 0, errors.New("no free port between 12000 and 32000")
 }

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tcpproxy/internal/freeport"
 )
 
 // hosts has names with several addresses; the tests below give it to the proxy as its /etc/hosts.
@@ -49,11 +51,11 @@ func startWithHosts(t *testing.T, destination string, flags ...string) *proxy {
 // localhost is ::1 first and 127.0.0.1 then; many servers listen on only one of them.
 func TestLocalhostFallsBackToTheOtherFamily(t *testing.T) {
 	t.Parallel()
-	for _, host := range []string{"127.0.0.1", "[::1]"} {
+	for _, host := range []string{"127.0.0.1", "::1"} {
 		t.Run(host, func(t *testing.T) {
 			t.Parallel()
-			port := freePort(t)
-			d := listen(t, host+":"+port)
+			d := listenAlone(t, host)
+			_, port, _ := net.SplitHostPort(d.host())
 			s := startWithHosts(t, "localhost:"+port).connect(t, d)
 			exchange(t, s.client, s.server)
 		})
@@ -66,7 +68,7 @@ func TestNameWithSeveralAddresses(t *testing.T) {
 	for _, host := range []string{"127.0.0.2", "127.0.0.3", "127.0.0.4"} {
 		t.Run(host, func(t *testing.T) {
 			t.Parallel()
-			port := freePort(t)
+			port := freeport.For(t)
 			p := startWithHosts(t, "three.example:"+port)
 			began := time.Now()
 			p.expectTurnedAway(t)
@@ -83,7 +85,7 @@ func TestNameWithSeveralAddresses(t *testing.T) {
 // An address that does not answer at all holds a client up for a moment only: the next one is tried beside it.
 func TestSilentAddressDoesNotHoldUpTheNext(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := freeport.For(t)
 	_, silent := deafListener(t, netip.MustParseAddrPort("127.0.0.2:"+port))
 	fill(t, silent)
 	d := listen(t, "127.0.0.3:"+port)

@@ -12,13 +12,15 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"tcpproxy/internal/freeport"
 )
 
 // Nobody listens at the destination any more: new clients are reset at once, with one line that says why; the session that was there
 // before does not notice.
 func TestRefusedConnection(t *testing.T) {
 	t.Parallel()
-	d := listen(t, "127.0.0.1:"+freePort(t))
+	d := listenAlone(t, "127.0.0.1")
 	p := startProxy(t, d.host())
 	before := p.connect(t, d)
 	d.stop()
@@ -36,7 +38,7 @@ func TestRefusedConnection(t *testing.T) {
 // A destination that is down now and up later works later.
 func TestDestinationThatComesUpLater(t *testing.T) {
 	t.Parallel()
-	_, port, _ := net.SplitHostPort("127.0.0.1:" + freePort(t))
+	port := freeport.For(t)
 	p := startProxy(t, "localhost:"+port) // by name: that the look-up was of no use must not stick
 	p.expectTurnedAway(t)
 	d := listen(t, "127.0.0.1:"+port)

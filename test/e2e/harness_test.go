@@ -7,21 +7,20 @@ package e2e
 import (
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"tcpproxy/internal/freeport"
 )
 
 const (
@@ -113,7 +112,7 @@ func startWith(t *testing.T, host string, prepare func(*exec.Cmd), args func(lis
 	starting <- struct{}{}
 	defer func() { <-starting }()
 	for range 20 { // another program may take the port first
-		port := freePort(t)
+		port := freeport.For(t)
 		p := spawn(t, prepare, append([]string{"--log-level", "debug"}, args(port)...)...)
 		p.addr = net.JoinHostPort(host, port)
 		eventually(t, patience, "the proxy listens", func() bool { return p.log.has("msg=listening") || p.log.has(`"listening"`) || p.hasEnded() })
@@ -188,26 +187,6 @@ func (p *proxy) exitCode(within time.Duration) int {
 		p.t.Fatalf("the proxy still runs after %v", within)
 		return -1
 	}
-}
-
-// lastPort is the port that freePort gave last.
-var lastPort atomic.Int32
-
-// freePort is a port that nobody listens on, and that no other test is given. It lies below the range that the system takes the
-// ports of outgoing connections from: one of a thousand clients might sit on it otherwise, or connect to itself.
-func freePort(t *testing.T) string {
-	t.Helper()
-	lastPort.CompareAndSwap(0, 10000+rand.Int32N(15000))
-	for range 1000 {
-		port := strconv.Itoa(int(lastPort.Add(1)))
-		l, err := net.Listen("tcp", ":"+port)
-		if err == nil {
-			_ = l.Close()
-			return port
-		}
-	}
-	t.Fatal("no free port")
-	return ""
 }
 
 // eventually waits until a condition holds, and fails the test if that takes too long.

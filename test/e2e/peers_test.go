@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"tcpproxy/internal/freeport"
 )
 
 // What a peer can see of the other end; see state.
@@ -41,6 +43,23 @@ func listenTuned(t *testing.T, addr string, receiveBuffer int) destination {
 	}
 	t.Cleanup(func() { _ = l.Close() })
 	return destination{l.(*net.TCPListener)}
+}
+
+// listenAlone listens on a port of host that is nobody's on any other address, and that nobody gets when the destination has stopped.
+func listenAlone(t *testing.T, host string) destination {
+	t.Helper()
+	for range 20 { // another program may take the port first
+		l, err := net.Listen("tcp", net.JoinHostPort(host, freeport.For(t)))
+		if err == nil {
+			t.Cleanup(func() { _ = l.Close() })
+			return destination{l.(*net.TCPListener)}
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			t.Fatal(err)
+		}
+	}
+	t.Fatal("no port could be had")
+	return destination{}
 }
 
 // accept takes the next connection. It has a deadline, as dialled ones have, so that no test hangs.

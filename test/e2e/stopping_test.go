@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tcpproxy/internal/freeport"
 )
 
 // After the first signal nobody new gets in, whoever is in may finish, and the program ends with the last of them.
@@ -111,7 +113,7 @@ func TestBrokenStderrDoesNotKill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := freePort(t)
+	port := freeport.For(t)
 	p := spawn(t, func(c *exec.Cmd) { c.Stderr = write }, "--listen-host", "127.0.0.1", "--log-level", "debug", "127.0.0.1", destinationPort, port)
 	_ = write.Close()
 	p.addr = net.JoinHostPort("127.0.0.1", port)

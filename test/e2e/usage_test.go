@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tcpproxy/internal/freeport"
 )
 
 // outcome runs the program to its end.
@@ -144,7 +146,7 @@ func TestPortTaken(t *testing.T) {
 
 func TestListenAddressOfAnotherMachine(t *testing.T) {
 	t.Parallel()
-	cannotListen(t, "192.0.2.1", freePort(t), "192.0.2.1:", "cannot assign requested address")
+	cannotListen(t, "192.0.2.1", freeport.For(t), "192.0.2.1:", "cannot assign requested address")
 }
 
 func cannotListen(t *testing.T, host, port string, says ...string) {

@@ -12,10 +12,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"tcpproxy/internal/freeport"
 )
 
 // patience bounds everything that a test waits for. Only a stall uses it up.
@@ -102,7 +103,7 @@ type process struct {
 func listen(t *testing.T, command func(port string) *exec.Cmd) *process {
 	t.Helper()
 	for range 5 { // a program that listens on all addresses may take the port first
-		port := freePort(t)
+		port := freeport.For(t)
 		p := start(t, command(port), net.JoinHostPort(host, port))
 		if p.accepts(t) {
 			return p
@@ -174,25 +175,6 @@ func (p *process) log(t *testing.T) string {
 func (p *process) port() string {
 	_, port, _ := net.SplitHostPort(p.addr)
 	return port
-}
-
-// givenPorts are those that freePort has given away. Their processes may not listen yet.
-var givenPorts sync.Map
-
-// freePort is a port of host that nobody listens on.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for {
-		l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, port, _ := net.SplitHostPort(l.Addr().String())
-		_ = l.Close()
-		if _, given := givenPorts.LoadOrStore(port, true); !given {
-			return port
-		}
-	}
 }
 
 // writeFile writes a file of the test's own and returns its path.

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tcpproxy/internal/freeport"
 )
 
 // defects are what the log of a healthy proxy never has. The warnings among them: no session here may end other than by its peers'
@@ -28,7 +30,7 @@ func startProxy(t *testing.T, server *process, flags ...string) *process {
 	}
 	admin := ""
 	p := listen(t, func(listenPort string) *exec.Cmd {
-		admin = net.JoinHostPort(host, freePort(t))
+		admin = net.JoinHostPort(host, freeport.For(t))
 		args := append([]string{"--log-level", "debug", "--listen-host", host, "--admin", admin}, flags...)
 		return exec.Command(binary, append(args, destination, port, listenPort)...)
 	})

@@ -72,5 +72,10 @@ var Phases = []string{
 
 // Cases returns every case, by phase.
 func Cases() []Case {
-	return slices.Concat(integrity(), ends(), refusals(), resets(), many(), lifecycle())
+	return slices.Concat(
+		integrity(), ends(),
+		backPressure(), hanging(), silence(),
+		resets(), many(),
+		lifecycle(), shortage(), addresses(), urgentData(),
+	)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -146,6 +147,19 @@ func field(file, name string) (int64, bool) {
 		}
 	}
 	return 0, false
+}
+
+// stopped reports whether a signal has stopped the process, with every one of its threads. One that is gone does not run either.
+func (p process) stopped() bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.pid))
+	return !slices.ContainsFunc(threads, func(file string) bool {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return false
+		}
+		state, ok := strings.CutPrefix(string(text[bytes.LastIndexByte(text, ')')+1:]), " ")
+		return ok && !strings.ContainsAny(state[:1], "TZX")
+	})
 }
 
 // kill ends the process, unless its number has passed to another one since.

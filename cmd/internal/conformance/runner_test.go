@@ -158,25 +158,6 @@ func TestStable(t *testing.T) {
 	}
 }
 
-// Two testers on one machine never use the same port.
-func TestPortsAreReserved(t *testing.T) {
-	t.Parallel()
-	var one, other ports
-	defer one.release()
-	defer other.release()
-	port, err := one.free()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if other.reserve(port) {
-		t.Errorf("port %d was given to two", port)
-	}
-	one.release()
-	if !other.reserve(port) {
-		t.Errorf("port %d was released and is not free", port)
-	}
-}
-
 // On a terminal the report shows what is running; anywhere else every line stays.
 func TestProgressOnlyOnTerminal(t *testing.T) {
 	t.Parallel()
