@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"tcpproxy/cmd/internal/demo"
-	"tcpproxy/internal/freeport"
+	"tcpproxy/test/freeport"
 )
 
 // running is the demo in a process of its own, with clients served.

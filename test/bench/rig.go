@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"tcpproxy/internal/freeport"
 	"tcpproxy/test/bench/internal/loadctl"
+	"tcpproxy/test/freeport"
 )
 
 // rig is one proxy, freshly started, with a destination behind it and a client

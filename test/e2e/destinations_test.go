@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"tcpproxy/internal/freeport"
+	"tcpproxy/test/freeport"
 )
 
 // hosts has names with several addresses; the tests below give it to the proxy as its /etc/hosts.

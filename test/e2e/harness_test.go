@@ -20,7 +20,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"tcpproxy/internal/freeport"
+	"tcpproxy/test/freeport"
 )
 
 const (

@@ -18,7 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tcpproxy/internal/freeport"
+	"tcpproxy/test/freeport"
 )
 
 // What a peer can see of the other end; see state.

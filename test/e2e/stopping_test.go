@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"tcpproxy/internal/freeport"
+	"tcpproxy/test/freeport"
 )
 
 // After the first signal nobody new gets in, whoever is in may finish, and the program ends with the last of them.

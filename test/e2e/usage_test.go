@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"tcpproxy/internal/freeport"
+	"tcpproxy/test/freeport"
 )
 
 // outcome runs the program to its end.
@@ -114,7 +114,7 @@ func TestListenHostInBrackets(t *testing.T) {
 // Between two addresses of this machine a proxy may well forward to the port that it listens on.
 func TestSamePortOfAnotherAddress(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := freeport.For(t)
 	d := listen(t, "127.0.0.1:"+port)
 	p := spawn(t, nil, "--log-level", "debug", "--listen-host", "127.0.0.2", "127.0.0.1", port, port)
 	p.addr = "127.0.0.2:" + port

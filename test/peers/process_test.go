@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"tcpproxy/internal/freeport"
+	"tcpproxy/test/freeport"
 )
 
 // patience bounds everything that a test waits for. Only a stall uses it up.

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"tcpproxy/internal/freeport"
+	"tcpproxy/test/freeport"
 )
 
 // defects are what the log of a healthy proxy never has. The warnings among them: no session here may end other than by its peers'

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 
-	"tcpproxy/internal/freeport"
+	"tcpproxy/test/freeport"
 )
 
 // ports hands out port numbers, no number twice: on that of an earlier case there may still be somebody.
