@@ -57,6 +57,7 @@ func (g *guardian) childTerminated(e *endpoint) {
 	e.listener.gone = true
 	if e.finished() {
 		e.publish(messages.ListenerClosed{Listener: e.name, Sessions: e.served})
+		e.resolver.cancel()
 		e.lane.loop.Close()
 		return
 	}

@@ -26,10 +26,14 @@ type resolver struct {
 	addrs   []netip.Addr
 	until   time.Time
 	waiting []*actor.PID
+
+	ctx    context.Context // of the look-ups
+	cancel func()          // ends one that is under way when the proxy ends
 }
 
 func (r *resolver) init(e *endpoint) error {
 	r.endpoint = e
+	r.ctx, r.cancel = context.WithCancel(context.Background())
 	ip, err := netip.ParseAddr(e.cfg.Host)
 	if err != nil {
 		return nil // a name
@@ -69,7 +73,7 @@ func (r *resolver) forget() { r.until = time.Time{} }
 
 // resolve runs on a goroutine of its own, and hands its answer to the lane.
 func (r *resolver) resolve() {
-	ctx, cancel := context.WithTimeout(context.Background(), r.endpoint.cfg.ConnectTimeout)
+	ctx, cancel := context.WithTimeout(r.ctx, r.endpoint.cfg.ConnectTimeout)
 	defer cancel()
 	addrs, err := r.ask(ctx)
 	r.endpoint.lane.do(func() { r.resolved(addrs, err) })
