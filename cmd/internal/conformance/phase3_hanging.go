@@ -62,6 +62,21 @@ func hanging() []Case {
 			Expects: endedInTime, Why: "a session whose one direction has ended must not drop out of the watch", Source: timeoutRule,
 			Limit: 15 * time.Second, Timeouts: 1, Load: Waiting, Needs: NeedRule, run: cutAfterFIN,
 		},
+		{
+			Phase: p, Name: "cut-small-up", Title: "the server reads nothing of what the forwarder has taken whole: cut at the timeout",
+			Sends:   "as much from the client as the kernel takes at once, then a byte every 200 ms; the server reads nothing, " + soonFull,
+			Expects: endedInTime,
+			Why: "nothing is stuck in the forwarder: it could write every byte. But the server takes none of them, and a clock that " +
+				"each byte from the client sets back never sees that",
+			Source: timeoutRule,
+			Limit:  15 * time.Second, Timeouts: 1, Load: Waiting, Needs: NeedRule, run: func(t *Trial) error { return cutSmall(t, true) },
+		},
+		{
+			Phase: p, Name: "cut-small-down", Title: "the client reads nothing of what the forwarder has taken whole: cut at the timeout",
+			Sends:   "as much from the server as the kernel takes at once, then a byte every 200 ms; the client reads nothing, " + soonFull,
+			Expects: endedInTime, Why: "as above, in the other direction", Source: timeoutRule,
+			Limit: 15 * time.Second, Timeouts: 1, Load: Waiting, Needs: NeedRule, run: func(t *Trial) error { return cutSmall(t, false) },
+		},
 	}
 }
 
@@ -230,4 +245,57 @@ func cutAfterFIN(t *Trial) error {
 		return err
 	}
 	return t.collapse(server, s, sent)
+}
+
+// cutSmall sends more than the refuser's receive buffer holds, and less than fills the forwarder's send buffer, and goes on with single
+// bytes, so that the sender is never silent.
+func cutSmall(t *Trial, serverRefuses bool) error {
+	const n = 256 << 10
+	f, d, err := t.hungForwarder(serverRefuses)
+	if err != nil {
+		return err
+	}
+	sender, refuser, err := t.hungPair(f, d, serverRefuses)
+	if err != nil {
+		return err
+	}
+	s := t.stream(0)
+	if err := sender.send(s, 0, n); err != nil {
+		return err
+	}
+	stop := standstill{last: time.Now()}
+	if stop.first, err = refuser.lastReceived(); err != nil {
+		return err
+	}
+	if stop.first.After(stop.last) {
+		stop.first, stop.last = stop.last, stop.first
+	}
+	sent := int64(n)
+	done := make(chan struct{})
+	if err := t.together(
+		func() error { // the bytes that keep coming
+			for {
+				select {
+				case <-done:
+					return nil
+				case <-t.gone():
+					return nil
+				case <-time.After(200 * time.Millisecond):
+				}
+				var b [1]byte
+				s.fill(b[:], sent)
+				if _, err := sender.Write(b[:]); err != nil {
+					return nil // cut, as it should be; the other function judges when
+				}
+				sent++
+			}
+		},
+		func() error {
+			defer close(done)
+			return t.awaitCut(sender, stop)
+		},
+	); err != nil {
+		return err
+	}
+	return t.collapse(refuser, s, sent)
 }
