@@ -114,6 +114,11 @@ func (c Config) withDefaults() (Config, error) {
 	if !(c.Chaos >= 0 && c.Chaos <= 1e9) { // NaN is neither
 		return c, fmt.Errorf("Config.Chaos: %v is not a number of kills a second", c.Chaos)
 	}
+	for _, s := range c.Strategies {
+		if s.Name == "" || s.Answer == nil {
+			return c, fmt.Errorf("Config.Strategies: %q has no name, or no Answer", s.Name)
+		}
+	}
 	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, 10*time.Second)
 	c.Supervision = cmp.Or(c.Supervision, strategies[0].Name)
 	c.SessionSupervision = cmp.Or(c.SessionSupervision, sessionStrategies[0].Name)

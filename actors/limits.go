@@ -28,14 +28,9 @@ const fewest = 24
 func reserved(limit int) int { return min(64, limit/8+8) }
 
 // pipes is how many kernel pipes all loops together may use.
-func pipes(limit int) int {
-	if limit < 512 {
-		return limit / 32
-	}
-	return min(256, limit/16)
-}
+func pipes(limit int) int { return min(256, limit/32) }
 
-// sessions is how many sessions the rest is enough for.
+// sessionsFor is how many sessions the rest is enough for.
 func sessionsFor(limit int) int { return (limit - reserved(limit) - 2*pipes(limit)) / 2 }
 
 // descriptorLimit is how many descriptors the process may have.
