@@ -73,7 +73,9 @@ func TestZeroConfigIsUseful(t *testing.T) {
 
 // TestDescriptorsAreSharedOut: few are shared out in proportion, and never more than there are.
 func TestDescriptorsAreSharedOut(t *testing.T) {
-	for _, row := range []struct{ limit, least, most int }{{24, 1, 7}, {64, 20, 24}, {256, 96, 104}, {1024, 400, 450}, {20000, 9000, 9990}} {
+	for _, row := range []struct{ limit, least, most int }{
+		{24, 1, 7}, {64, 20, 24}, {256, 96, 104}, {1024, 400, 450}, {20000, 9000, 9990},
+	} {
 		if n := sessionsFor(row.limit); n < row.least || n > row.most {
 			t.Errorf("%d descriptors are for %d sessions, want %d to %d", row.limit, n, row.least, row.most)
 		}

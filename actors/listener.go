@@ -196,7 +196,9 @@ func (l *Listener) leaveIfLast(ctx actor.Context) {
 }
 
 // HandleFailure is called by the library when a child has failed.
-func (l *Listener) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, who *actor.PID, _ *actor.RestartStatistics, reason, message any) {
+func (l *Listener) HandleFailure(
+	_ *actor.ActorSystem, sup actor.Supervisor, who *actor.PID, _ *actor.RestartStatistics, reason, message any,
+) {
 	c := l.childOf(who)
 	if c == nil || l.leaving || c.conn != nil && c.conn.state == closing || c.conn == nil && l.stage != serving {
 		sup.StopChildren(who)

@@ -261,7 +261,8 @@ func (f *failure) Stop() {
 	f.by.giveUp(f.who, why)
 }
 
-// Escalate makes the supervisor fail. A child that is gone cannot be escalated by the library: then the supervisor panics, which is the same.
+// Escalate makes the supervisor fail. The library does not escalate for a child that is gone: then the supervisor panics, which is the
+// same.
 func (f *failure) Escalate() {
 	f.decided("escalate", 0)
 	reason := fmt.Errorf("%v failed: %w", f.who.role, asError(f.reason))

@@ -119,7 +119,9 @@ func (s *Session) stopped() {
 // HandleFailure is called by the library when a child has failed. It asks the actor itself rather than its Props, which lets the session
 // take part: while it is leaving, every failure is answered with a stop. A restart then would re-incarnate a child that has been told to
 // stop, and nobody could stop that one again.
-func (s *Session) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, who *actor.PID, _ *actor.RestartStatistics, reason, message any) {
+func (s *Session) HandleFailure(
+	_ *actor.ActorSystem, sup actor.Supervisor, who *actor.PID, _ *actor.RestartStatistics, reason, message any,
+) {
 	c := s.childOf(who)
 	if s.leaving || !s.conn.state.relays() || c == nil {
 		sup.StopChildren(who)
