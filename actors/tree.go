@@ -41,30 +41,46 @@ const (
 
 // place says what an actor in a place of the tree is called, who answers its failures, and what it is made of.
 type place struct {
-	name      string // the last part of its PID; a session's number follows, and a listener's if there are several
-	kind      string // in Proxy.Tree
-	decides   string // what messages.ActorFailed names as the strategy; "" is the chosen one's name
-	supervise func(f Failure, chosen Strategy)
-	incarnate func(e *endpoint, c *child) actor.Actor
+	name      string                                  // the last part of its PID; a session's number follows, and a listener's if there are several
+	kind      string                                  // in Proxy.Tree
+	supervise func(f Failure, chosen Strategy)        // what its supervisor decides when it fails
+	decides   string                                  // what messages.ActorFailed then names as the strategy; "" = the chosen one
+	incarnate func(e *endpoint, c *child) actor.Actor // what an incarnation is made of: all that it keeps
 }
 
 var tree = [roles]place{
-	RoleListener: {"listener", "listener", "guardian", superviseListener,
-		func(e *endpoint, _ *child) actor.Actor { return &Listener{endpoint: e} }},
-	RoleAcceptor: {"acceptor", "acceptor", "helper", superviseHelper,
-		func(e *endpoint, _ *child) actor.Actor { return &Acceptor{endpoint: e} }},
-	RoleChaos: {"chaos", "chaos", "helper", superviseHelper,
-		func(e *endpoint, _ *child) actor.Actor { return &Chaos{endpoint: e} }},
-	RoleSession: {"session-", "session", "session-supervision", superviseByChoice,
-		func(_ *endpoint, c *child) actor.Actor { return &Session{conn: c.conn} }},
-	RoleClientReader: {"client-reader", "reader", "", superviseByChoice,
-		func(_ *endpoint, c *child) actor.Actor { return Reader{c} }},
-	RoleServerWriter: {"server-writer", "writer", "", superviseByChoice,
-		func(_ *endpoint, c *child) actor.Actor { return Writer{c} }},
-	RoleServerReader: {"server-reader", "reader", "", superviseByChoice,
-		func(_ *endpoint, c *child) actor.Actor { return Reader{c} }},
-	RoleClientWriter: {"client-writer", "writer", "", superviseByChoice,
-		func(_ *endpoint, c *child) actor.Actor { return Writer{c} }},
+	RoleListener: {
+		name: "listener", kind: "listener", supervise: superviseListener, decides: "guardian",
+		incarnate: func(e *endpoint, _ *child) actor.Actor { return &Listener{endpoint: e} },
+	},
+	RoleAcceptor: {
+		name: "acceptor", kind: "acceptor", supervise: superviseHelper, decides: "helper",
+		incarnate: func(e *endpoint, _ *child) actor.Actor { return &Acceptor{endpoint: e} },
+	},
+	RoleChaos: {
+		name: "chaos", kind: "chaos", supervise: superviseHelper, decides: "helper",
+		incarnate: func(e *endpoint, _ *child) actor.Actor { return &Chaos{endpoint: e} },
+	},
+	RoleSession: {
+		name: "session-", kind: "session", supervise: superviseByChoice, decides: "session-supervision",
+		incarnate: func(_ *endpoint, c *child) actor.Actor { return &Session{conn: c.conn} },
+	},
+	RoleClientReader: {
+		name: "client-reader", kind: "reader", supervise: superviseByChoice,
+		incarnate: func(_ *endpoint, c *child) actor.Actor { return Reader{c} },
+	},
+	RoleServerWriter: {
+		name: "server-writer", kind: "writer", supervise: superviseByChoice,
+		incarnate: func(_ *endpoint, c *child) actor.Actor { return Writer{c} },
+	},
+	RoleServerReader: {
+		name: "server-reader", kind: "reader", supervise: superviseByChoice,
+		incarnate: func(_ *endpoint, c *child) actor.Actor { return Reader{c} },
+	},
+	RoleClientWriter: {
+		name: "client-writer", kind: "writer", supervise: superviseByChoice,
+		incarnate: func(_ *endpoint, c *child) actor.Actor { return Writer{c} },
+	},
 }
 
 // String is the role's name, as in the last part of a PID.
