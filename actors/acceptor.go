@@ -74,6 +74,11 @@ func (a *Acceptor) accept(ctx actor.Context) {
 		fd, from, errno := a.socket.Accept()
 		switch verdictOnAccept(errno) {
 		case acceptGood:
+			to := a.roomiest()
+			if to != a.endpoint {
+				a.handOver(to, arrival{fd, from})
+				continue
+			}
 			a.accepted = append(a.accepted, arrival{fd, from})
 			a.fault(PointAfterAccept, ctx.Self())
 			a.listener.ring(arrived)

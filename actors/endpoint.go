@@ -36,6 +36,8 @@ type endpoint struct {
 	visiting    *connection            // where such a visit stands; see survey
 	served      uint64                 // sessions so far
 	live        atomic.Int64           // len(connections); other lanes read it
+	handedOver  atomic.Int64           // clients given to other lanes; for tests
+	takes       atomic.Bool            // clients from other lanes, since the socket is not closed yet
 
 	stage     stage
 	standing  chan struct{} // closed when the listener has spawned its helpers for the first time
@@ -75,11 +77,15 @@ func newEndpoint(s *shared, name string, index, fd int) (*endpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot set up a readiness loop: %w", err)
 	}
+	if s.cfg.Loops > 1 {
+		l.loop.Measure() // for roomiest
+	}
 	e := &endpoint{
 		shared: s, name: name, index: index, lane: l, fd: fd, connections: map[uint64]*connection{}, standing: make(chan struct{}),
 	}
 	e.listener.role, e.acceptor.role, e.chaos.role = RoleListener, RoleAcceptor, RoleChaos
 	e.props = declare(e)
+	e.takes.Store(true)
 	if err := e.resolver.init(e); err != nil {
 		l.discard()
 		return nil, err
@@ -147,6 +153,7 @@ func (e *endpoint) remove(c *connection) {
 
 // close closes the listening socket, and resets clients that nobody has served yet.
 func (e *endpoint) close() {
+	e.takes.Store(false)
 	e.lane.loop.Disarm(&e.retry)
 	if e.fd >= 0 {
 		if e.socket.IsOpen() {

@@ -24,6 +24,8 @@ type options struct {
 	DrainTimeout   duration `default:"30s" help:"After SIGTERM or SIGINT, let live sessions run on for at most so long. 0 = end them at once. A second signal ends them too, and SIGQUIT ends them as the first."`
 	MaxSessions    count    `default:"0" help:"Live sessions at most; further clients wait to be accepted. 0 = as many as the limit of open files (ulimit -n) allows."`
 
+	Loops count `default:"0" help:"Readiness loops, each with a listener and sessions of its own. 0 = one for every two processors."`
+
 	LogLevel  string `enum:"debug,info,warn,error" default:"info" help:"Least severe lines to log: debug, info, warn or error. debug shows every session."`
 	LogFormat string `enum:"text,json" default:"text" help:"text or json, one line each, on standard error."`
 
@@ -59,6 +61,7 @@ func (o *options) config() actors.Config {
 		ConnectTimeout:     o.ConnectTimeout.std(),
 		DrainTimeout:       o.DrainTimeout.std(),
 		MaxSessions:        int(o.MaxSessions),
+		Loops:              int(o.Loops),
 		Supervision:        o.Supervision,
 		MaxRestarts:        int(o.MaxRestarts),
 		Within:             o.Within.std(),

@@ -64,6 +64,8 @@ type Loop struct {
 
 	yielded bool // see Yield
 
+	meter meter
+
 	buffers bufferPool
 	pipes   pipePool
 }
@@ -95,6 +97,9 @@ func (l *Loop) Run() {
 	yielded := l.now
 	for !l.closing.Load() {
 		l.runPosted()
+		if l.meter.on {
+			l.meter.turn(l.now, int64(time.Since(l.start)))
+		}
 		l.wait()
 		l.now = int64(time.Since(l.start))
 		l.wheel.advance(l.now)
