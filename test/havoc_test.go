@@ -80,7 +80,8 @@ func havoc(t *testing.T, strategy string, seed uint64) int {
 	})
 	took := time.Since(begun)
 	killed := r.plan.Killed()
-	t.Logf("%d kills (%d of them stops) in %v, %.0f a second, under %d streams", killed, stops.Load(), took.Round(time.Millisecond), float64(killed)/took.Seconds(), streams.Load())
+	t.Logf("%d kills (%d of them stops) in %v, %.0f a second, under %d streams",
+		killed, stops.Load(), took.Round(time.Millisecond), float64(killed)/took.Seconds(), streams.Load())
 	return killed
 }
 

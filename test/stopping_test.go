@@ -211,7 +211,8 @@ func TestFaultsInLifecycle(t *testing.T) {
 						defer client.Close()
 						_ = client.SetDeadline(time.Now().Add(patience))
 					}
-					hopeless := at == actors.PointStarted && who != "listener" && who != "listener/acceptor" && (strategy != "resume" || who == "listener/session-*")
+					hopeless := at == actors.PointStarted && who != "listener" && who != "listener/acceptor" &&
+						(strategy != "resume" || who == "listener/session-*")
 					if at == actors.PointStarted && who == "listener/acceptor" {
 						// Nobody is let in; the client stays in the backlog until the proxy stops.
 						if err := r.await("the acceptor was given a pause", func(s *fault.Seen) bool { return len(s.Failures[who]) > 3 }); err != nil {

@@ -127,7 +127,8 @@ func TestKilledAcceptorLosesNoClient(t *testing.T) {
 // comes meanwhile waits.
 func TestAcceptorThatKeepsFailing(t *testing.T) {
 	const limit = 3
-	r := newRig(t, actors.Config{MaxRestarts: limit, Within: time.Minute}, fault.At(actors.PointBeforeAccept, "listener/acceptor").Times(limit+2))
+	r := newRig(t, actors.Config{MaxRestarts: limit, Within: time.Minute},
+		fault.At(actors.PointBeforeAccept, "listener/acceptor").Times(limit+2))
 	if s, err := r.open(1, 1, nil); err != nil {
 		t.Error(err)
 	} else {
@@ -176,7 +177,8 @@ func TestBackoffForgetsWhatASessionRestartSettles(t *testing.T) {
 // testdata/strategies.md, which the documentation quotes; -update writes it.
 func TestStrategiesAsMeasured(t *testing.T) {
 	var md strings.Builder
-	md.WriteString("| strategy | the client-reader of a busy connection is killed: who restarts | the connection | bytes lost | bytes repeated | what the peers see |\n|---|---|---|---|---|---|\n")
+	md.WriteString("| strategy | the client-reader of a busy connection is killed: who restarts | the connection " +
+		"| bytes lost | bytes repeated | what the peers see |\n|---|---|---|---|---|---|\n")
 	for _, strategy := range strategyNames() {
 		t.Run(strategy, func(t *testing.T) {
 			r := newRig(t, actors.Config{Supervision: strategy})
@@ -212,7 +214,8 @@ func TestStrategiesAsMeasured(t *testing.T) {
 					lost, repeated = saw, saw
 				}
 			}
-			fmt.Fprintf(&md, "| `%s` | %s | %s | %s | %s | client: %s, server: %s |\n", strategy, strings.Join(who, ", "), fate, lost, repeated, client, server)
+			fmt.Fprintf(&md, "| `%s` | %s | %s | %s | %s | client: %s, server: %s |\n",
+				strategy, strings.Join(who, ", "), fate, lost, repeated, client, server)
 		})
 	}
 	golden(t, "strategies.md", md.String())

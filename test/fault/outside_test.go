@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestFromOutside runs the tests of the module in testdata/outside, which imports the kit as anyone's module would. Only that shows that the
-// kit can be used from there at all: nothing in it may be internal, and its names are used by somebody who has nothing else.
+// TestFromOutside runs the tests of the module in testdata/outside, which imports the kit as anyone's module would. Only that shows that
+// the kit can be used from there at all: nothing that it needs may be internal.
 //
 // It works without a network: what that module needs, this one needs too, so all of it is in the module cache already. It may not write
 // its go.mod either; so if a dependency of this module has changed, the failure asks for go mod tidy there.

@@ -36,6 +36,9 @@ func TestStreamTellsWhatWentWrong(t *testing.T) {
 			{"two blocks swapped", func(b []byte) []byte {
 				return slices.Concat(b[:at], b[at+300:at+600], b[at:at+300], b[at+600:])
 			}, fault.Wrong{At: int64(at), How: fault.Swapped}},
+			{"two large blocks swapped", func(b []byte) []byte {
+				return slices.Concat(b[:at], b[at+30_000:at+60_000], b[at:at+30_000], b[at+60_000:])
+			}, fault.Wrong{At: int64(at), How: fault.Swapped}},
 			{"a byte changed", func(b []byte) []byte { b[at] ^= 1; return b }, fault.Wrong{At: int64(at), How: fault.Changed}},
 		} {
 			sent := row.spoil(bytes.Clone(fault.NewStream(7).Next(size)))

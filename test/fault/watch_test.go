@@ -204,6 +204,29 @@ func TestQuietLooksMoreThanOnce(t *testing.T) {
 	})
 }
 
+// TestQuietLooksAgain: not everything that ends is told by an event, and what is told may be nothing bad.
+func TestQuietLooksAgain(t *testing.T) {
+	for _, state := range []string{"suspended", "delayed", "gone", "stopping", "closing"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := fault.NewWatch()
+			looks := 0
+			err := w.Quiet(t.Context(), forest(func(context.Context) (messages.Node, error) {
+				looks++
+				if looks == 6 { // the second calm one: those so far do not count
+					w.Observe(messages.SessionOpened{PID: session})
+				}
+				if looks <= 4 {
+					return messages.Node{PID: "listener", State: "serving", Children: []messages.Node{{PID: session, State: state}}}, nil
+				}
+				return messages.Node{PID: "listener", State: "serving"}, nil
+			}))
+			if err != nil || looks != 9 {
+				t.Errorf("%s: quiet after look %d, want 9: %v", state, looks, err)
+			}
+		})
+	}
+}
+
 // TestStoppedProxyIsQuiet: nobody is left to ask.
 func TestStoppedProxyIsQuiet(t *testing.T) {
 	stopped := forest(func(context.Context) (messages.Node, error) { return messages.Node{}, actors.ErrStopped })
