@@ -2,6 +2,7 @@ package fault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -170,7 +171,7 @@ func (w *Watch) changed() <-chan struct{} {
 // mayCome is an error if nothing more will be heard of an actor: it would be a waste of time to wait for it.
 func (w *Watch) mayCome(came bool, pid string) error {
 	if _, over := w.seen.Closed[sessionOf(pid)]; over && !came {
-		return fmt.Errorf("its session is over")
+		return errors.New("its session is over")
 	}
 	return nil
 }
