@@ -10,6 +10,7 @@ import (
 
 	"tcpproxy/actors"
 	"tcpproxy/messages"
+	"tcpproxy/test/fault"
 )
 
 // Adoption: an actor that stops although nobody in the tree ordered it leaves everything to a successor. A session's is given its
@@ -30,7 +31,7 @@ func TestStoppedSessionIsAdopted(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if client, server := s.finish(); client != intact || server != intact {
+			if client, server := s.finish(); client != fault.Intact || server != fault.Intact {
 				t.Errorf("the client saw: %s; the server saw: %s", client, server)
 			}
 			if e, err := r.awaitClosed(s.pid); err != nil || e.Cause != messages.CauseFinished {
@@ -61,12 +62,12 @@ func TestStoppedListenerIsAdopted(t *testing.T) {
 		}
 	}
 	s, client, server, err := r.play(shapes[1], 77, shapes[1].bytes, nil)
-	if err != nil || client != intact || server != intact {
+	if err != nil || client != fault.Intact || server != fault.Intact {
 		t.Errorf("a client that came after: %v, the client saw: %s; the server saw: %s", err, client, server)
 	}
 	streams = append(streams, &started{stream: s})
 	for i, s := range streams[:len(shapes)] {
-		if client, server := s.finish(); client != intact || server != intact {
+		if client, server := s.finish(); client != fault.Intact || server != fault.Intact {
 			t.Errorf("%s: the client saw: %s; the server saw: %s", shapes[i].name, client, server)
 		}
 	}
@@ -75,14 +76,14 @@ func TestStoppedListenerIsAdopted(t *testing.T) {
 			t.Errorf("%s ended with %v (%v)", s.pid, e.Cause, err)
 		}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if n := r.restarted["listener"]; n != times {
-		t.Errorf("the listener came back %d times", n)
-	}
-	if e := r.failed["listener"][0]; e.Directive != "restart" || e.Kill != "stop" {
-		t.Errorf("the first stop was answered like this: %+v", e)
-	}
+	r.watch.See(func(seen *fault.Seen) {
+		if n := seen.Restarts["listener"]; n != times {
+			t.Errorf("the listener came back %d times", n)
+		}
+		if e := seen.Failures["listener"][0]; e.Directive != "restart" || e.Kill != "stop" {
+			t.Errorf("the first stop was answered like this: %+v", e)
+		}
+	})
 }
 
 // TestAdoptionWhileConnecting stops the session and the listener while the destination's name is being looked up. The client has sent
@@ -101,7 +102,7 @@ func TestAdoptionWhileConnecting(t *testing.T) {
 	s := make(chan error, 1)
 	go func() {
 		_, client, server, err := r.play(shapes[0], 3, shapes[0].bytes, nil)
-		if err == nil && (client != intact || server != intact) {
+		if err == nil && (client != fault.Intact || server != fault.Intact) {
 			err = errors.New("the client saw: " + client + "; the server saw: " + server)
 		}
 		s <- err
@@ -138,7 +139,7 @@ func TestStoppedSessionUnderStop(t *testing.T) {
 	if err != nil || e.Cause != messages.CauseSupervision || e.Err == nil || !strings.Contains(e.Err.Error(), "stopped from outside") {
 		t.Errorf("%+v, %v", e, err)
 	}
-	if client, server := s.finish(); client != reset || server != reset {
+	if client, server := s.finish(); client != fault.Cut || server != fault.Cut {
 		t.Errorf("the client saw: %s; the server saw: %s", client, server)
 	}
 }
@@ -167,7 +168,7 @@ func TestOrdersOutliveTheListener(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if way == "drain" && (client != intact || server != intact || e.Cause != messages.CauseFinished) {
+			if way == "drain" && (client != fault.Intact || server != fault.Intact || e.Cause != messages.CauseFinished) {
 				t.Errorf("a drained session ended with %v; the client saw: %s; the server saw: %s", e.Cause, client, server)
 			}
 			if way == "stop" && e.Cause != messages.CauseShutdown {

@@ -11,6 +11,7 @@ import (
 
 	"tcpproxy/actors"
 	"tcpproxy/messages"
+	"tcpproxy/test/fault"
 )
 
 // TestStartReturnsWhenTheTreeStands: whoever kills the acceptor right after Start finds it there.
@@ -103,7 +104,7 @@ func TestDoor(t *testing.T) {
 	if err := r.proxy.Shutdown(short); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("shutdown in haste: %v", err)
 	}
-	if client, server := s.finish(); client != reset || server != reset {
+	if client, server := s.finish(); client != fault.Cut || server != fault.Cut {
 		t.Errorf("the client saw: %s; the server saw: %s", client, server)
 	}
 	if _, err := r.proxy.Tree(ctx); !errors.Is(err, actors.ErrStopped) {
@@ -134,10 +135,10 @@ func TestEndSession(t *testing.T) {
 	if e, err := r.awaitClosed(a.pid); err != nil || e.Cause != messages.CauseEnded {
 		t.Errorf("%v, %v", e.Cause, err)
 	}
-	if client, server := a.finish(); client != reset || server != reset {
+	if client, server := a.finish(); client != fault.Cut || server != fault.Cut {
 		t.Errorf("the one that was ended: the client saw: %s; the server saw: %s", client, server)
 	}
-	if client, server := b.finish(); client != intact || server != intact {
+	if client, server := b.finish(); client != fault.Intact || server != fault.Intact {
 		t.Errorf("the other: the client saw: %s; the server saw: %s", client, server)
 	}
 }

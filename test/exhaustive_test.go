@@ -29,7 +29,7 @@ func TestExhaustive(t *testing.T) {
 						t.Fatalf("%s: %v", name, err)
 					}
 					e, err := r.awaitClosed(s.pid)
-					if err != nil || client != intact || server != intact || e.Cause != messages.CauseFinished {
+					if err != nil || client != fault.Intact || server != fault.Intact || e.Cause != messages.CauseFinished {
 						t.Errorf("%s: the client saw: %s, the server saw: %s; the session ended with %v; %v", name, client, server, e.Cause, err)
 					}
 				}

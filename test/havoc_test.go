@@ -58,7 +58,7 @@ func havoc(t *testing.T, strategy string, seed uint64) int {
 			for n := uint64(w); r.plan.Killed() < havocKills && !t.Failed(); n += 40 {
 				sh := shapes[n%4] // the stalled ones would only wait
 				_, client, server, err := r.play(sh, seed+n, sh.bytes, nil)
-				if err != nil || client != intact || server != intact {
+				if err != nil || client != fault.Intact || server != fault.Intact {
 					t.Errorf("seed %d, %s: the client saw: %s, the server saw: %s; %v", seed, sh.name, client, server, err)
 					return
 				}
@@ -68,19 +68,20 @@ func havoc(t *testing.T, strategy string, seed uint64) int {
 	}
 	workers.Wait()
 	// The streams that are over have all ended in good order.
-	if err := r.await("all sessions were closed", func() bool { return len(r.closed) >= len(r.opened) }); err != nil {
+	if err := r.await("all sessions were closed", func(s *fault.Seen) bool { return len(s.Closed) >= len(s.Opened) }); err != nil {
 		t.Error(err)
 	}
-	r.mu.Lock()
-	for pid, e := range r.closed {
-		if e.Cause != messages.CauseFinished {
-			t.Errorf("%s ended with cause %v: %v", pid, e.Cause, e.Err)
+	r.watch.See(func(s *fault.Seen) {
+		for pid, e := range s.Closed {
+			if e.Cause != messages.CauseFinished {
+				t.Errorf("%s ended with cause %v: %v", pid, e.Cause, e.Err)
+			}
 		}
-	}
-	r.mu.Unlock()
+	})
 	took := time.Since(begun)
 	killed := r.plan.Killed()
-	t.Logf("%d kills (%d of them stops) in %v, %.0f a second, under %d streams", killed, stops.Load(), took.Round(time.Millisecond), float64(killed)/took.Seconds(), streams.Load())
+	t.Logf("%d kills (%d of them stops) in %v, %.0f a second, under %d streams",
+		killed, stops.Load(), took.Round(time.Millisecond), float64(killed)/took.Seconds(), streams.Load())
 	return killed
 }
 
@@ -114,7 +115,7 @@ func TestHavocSeesALoss(t *testing.T) {
 				near.Close()
 				far.Close()
 				relays.Wait()
-				if client == intact && server == intact {
+				if client == fault.Intact && server == fault.Intact {
 					t.Errorf("%s: a byte was %s, and nobody noticed", sh.name, name)
 				}
 			}

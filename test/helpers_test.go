@@ -45,7 +45,7 @@ func TestHelpersWaitEachForItself(t *testing.T) {
 				}
 				if n < kills {
 					for _, who := range []string{"listener/acceptor", "listener/chaos"} {
-						if err := r.await(who+" is back", func() bool { return r.restarted[who] >= n }); err != nil {
+						if err := r.await(who+" is back", func(seen *fault.Seen) bool { return seen.Restarts[who] >= n }); err != nil {
 							t.Fatal(err)
 						}
 					}
@@ -65,14 +65,14 @@ func TestHelpersWaitEachForItself(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.close()
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			for _, who := range []string{"listener/acceptor", "listener/chaos"} {
-				first, last := r.failed[who][0], r.failed[who][kills-1]
-				if first.Delay != 0 || last.Delay < 100*time.Millisecond {
-					t.Errorf("%s was restarted after %v for the first time, and after %v in the end", who, first.Delay, last.Delay)
+			r.watch.See(func(seen *fault.Seen) {
+				for _, who := range []string{"listener/acceptor", "listener/chaos"} {
+					first, last := seen.Failures[who][0], seen.Failures[who][kills-1]
+					if first.Delay != 0 || last.Delay < 100*time.Millisecond {
+						t.Errorf("%s was restarted after %v for the first time, and after %v in the end", who, first.Delay, last.Delay)
+					}
 				}
-			}
+			})
 		})
 	}
 }
@@ -81,7 +81,7 @@ func TestHelpersWaitEachForItself(t *testing.T) {
 func TestTreeShowsTheHelpers(t *testing.T) {
 	r := newRig(t, actors.Config{Chaos: rare})
 	r.fail("listener/chaos")
-	if err := r.await("chaos is back", func() bool { return r.restarted["listener/chaos"] == 1 }); err != nil {
+	if err := r.await("chaos is back", func(seen *fault.Seen) bool { return seen.Restarts["listener/chaos"] == 1 }); err != nil {
 		t.Fatal(err)
 	}
 	tree, err := r.tree()
@@ -103,7 +103,7 @@ func TestSubscribersHarmNobody(t *testing.T) {
 	defer r.proxy.System().EventStream.Unsubscribe(bad)
 	for i, sh := range shapes[:3] {
 		s, client, server, err := r.play(sh, uint64(i), sh.bytes, nil)
-		if err != nil || client != intact || server != intact {
+		if err != nil || client != fault.Intact || server != fault.Intact {
 			t.Fatalf("%s: the client saw: %s; the server saw: %s; %v", sh.name, client, server, err)
 		}
 		r.fail("listener/acceptor")

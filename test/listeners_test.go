@@ -2,6 +2,7 @@ package test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"tcpproxy/actors"
 	"tcpproxy/messages"
+	"tcpproxy/test/fault"
 )
 
 // TestSeveralListeners has one listener for each of three loops. Clients are shared out among them; each can be killed without harm to
@@ -46,17 +48,19 @@ func TestSeveralListeners(t *testing.T) {
 			})
 		}
 	})
-	w := &observed{changed: make(chan struct{})}
+	w := fault.NewWatch()
 	p, err := actors.Start(actors.Config{
 		Host: "127.0.0.1", Port: origin.Addr().(*net.TCPAddr).AddrPort().Port(), ListenHost: "127.0.0.1", Loops: loops, MaxRestarts: never,
-	}, w.observe)
+	}, w.Observe)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { <-p.Done() }()
 	defer p.Stop()
 	// Nobody else gets the port, not even somebody who would share it in the same way.
-	if other, err := actors.Start(actors.Config{Host: "127.0.0.1", Port: 1, ListenHost: "127.0.0.1", ListenPort: p.Addr().Port(), Loops: loops}, nil); err == nil {
+	if other, err := actors.Start(actors.Config{
+		Host: "127.0.0.1", Port: 1, ListenHost: "127.0.0.1", ListenPort: p.Addr().Port(), Loops: loops,
+	}, nil); err == nil {
 		t.Error("a second proxy has got the same port")
 		other.Stop()
 		<-other.Done()
@@ -120,24 +124,28 @@ func TestSeveralListeners(t *testing.T) {
 	// Each listener is killed in both ways, and each acceptor.
 	for n := 1; n <= loops; n++ {
 		who := fmt.Sprintf("listener-%d", n)
-		for _, kill := range []struct{ pid, mode string }{{who, actors.KillPanic}, {who, actors.KillStop}, {who + "/acceptor", actors.KillPanic}} {
-			before := w.failures(kill.pid)
+		for _, kill := range []struct {
+			pid, mode        string
+			failed, restarts int // by then
+		}{
+			{who, actors.KillPanic, 1, 0}, {who, actors.KillStop, 2, 1}, {who + "/acceptor", actors.KillPanic, 1, 2},
+		} {
 			if err := p.Kill(kill.pid, kill.mode, "a test"); err != nil {
 				t.Fatal(err)
 			}
-			w.await(t, kill.pid+" has failed", func() bool {
-				return len(w.failed[kill.pid]) > before && (kill.mode == actors.KillPanic || w.restarted[kill.pid] > 0)
-			})
+			if err := errors.Join(w.Failed(ctx, kill.pid, kill.failed), w.Restarted(ctx, kill.pid, kill.restarts)); err != nil {
+				t.Fatal(err)
+			}
 		}
 		exchange("after the death of " + who)
 	}
-	w.mu.Lock()
-	for pid, n := range w.restarted {
-		if strings.Count(pid, "/") == 1 && !strings.HasSuffix(pid, "/acceptor") && n != 1 {
-			t.Errorf("%s was restarted %d times", pid, n) // once, with its own listener; not with another's
+	w.See(func(seen *fault.Seen) {
+		for pid, n := range seen.Restarts {
+			if strings.Count(pid, "/") == 1 && !strings.HasSuffix(pid, "/acceptor") && n != 1 {
+				t.Errorf("%s was restarted %d times", pid, n) // once, with its own listener; not with another's
+			}
 		}
-	}
-	w.mu.Unlock()
+	})
 
 	// One session of each listener is ended by its number.
 	done := map[string]bool{}
@@ -147,7 +155,9 @@ func TestSeveralListeners(t *testing.T) {
 			if err := p.EndSession(ctx, id); err != nil {
 				t.Errorf("ending session %d: %v", id, err)
 			}
-			w.await(t, "a session was ended", func() bool { return w.closed[id] == messages.CauseEnded })
+			if e, err := w.Gone(ctx, fmt.Sprintf("%s/session-%d", who, id)); err != nil || e.Cause != messages.CauseEnded {
+				t.Errorf("%v, %v", e.Cause, err)
+			}
 		}
 	}
 	if err := p.SetSupervision("escalate"); err != nil {
@@ -155,11 +165,11 @@ func TestSeveralListeners(t *testing.T) {
 	}
 	p.Stop()
 	<-p.Done()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.closed) != clients {
-		t.Errorf("%d sessions were closed", len(w.closed))
-	}
+	w.See(func(seen *fault.Seen) {
+		if len(seen.Closed) != clients {
+			t.Errorf("%d sessions were closed", len(seen.Closed))
+		}
+	})
 }
 
 // TestLimitOfSessionsHoldsForAllListeners: clients over the limit wait, and get in when one of any listener's sessions ends.
@@ -207,58 +217,6 @@ func TestLimitOfSessionsHoldsForAllListeners(t *testing.T) {
 			if err := p.EndSession(ctx, sessions[0].ID); err != nil {
 				t.Error(err)
 			}
-		}
-	}
-}
-
-// observed is what a proxy with several listeners has told.
-type observed struct {
-	mu        sync.Mutex
-	changed   chan struct{}
-	failed    map[string][]messages.ActorFailed
-	restarted map[string]int
-	closed    map[uint64]messages.Cause
-}
-
-func (o *observed) observe(event any) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.failed == nil {
-		o.failed, o.restarted, o.closed = map[string][]messages.ActorFailed{}, map[string]int{}, map[uint64]messages.Cause{}
-	}
-	switch e := event.(type) {
-	case messages.ActorFailed:
-		o.failed[e.PID] = append(o.failed[e.PID], e)
-	case messages.ActorRestarted:
-		o.restarted[e.PID]++
-	case messages.SessionClosed:
-		o.closed[e.ID] = e.Cause
-	}
-	close(o.changed)
-	o.changed = make(chan struct{})
-}
-
-func (o *observed) failures(pid string) int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return len(o.failed[pid])
-}
-
-func (o *observed) await(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	timeout := time.After(patience)
-	for {
-		o.mu.Lock()
-		if ok() {
-			o.mu.Unlock()
-			return
-		}
-		changed := o.changed
-		o.mu.Unlock()
-		select {
-		case <-changed:
-		case <-timeout:
-			t.Fatalf("waited in vain until %s", what)
 		}
 	}
 }

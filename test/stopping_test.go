@@ -84,18 +84,16 @@ func TestSessionStopsWhileChildrenFail(t *testing.T) {
 						if err != nil {
 							tree, _ := r.tree()
 							t.Errorf("seed %d, way %d: %v; %+v", seed, way, err, tree)
-							r.mu.Lock()
-							for who, f := range r.failed {
-								if sessionOf(who) == s.pid {
-									t.Log(who, f)
+							for _, o := range r.watch.Outcomes() {
+								if sessionOf(o.PID) == s.pid {
+									t.Log(o)
 								}
 							}
-							for place, n := range r.visits {
+							for place, n := range r.plan.Visits() {
 								if sessionOf(place.Who) == s.pid {
 									t.Log(place, n)
 								}
 							}
-							r.mu.Unlock()
 						}
 						r.storm(rnd, s.pid) // whoever is still there would answer
 						s.close()
@@ -115,18 +113,22 @@ func TestSessionStopsWhileChildrenFail(t *testing.T) {
 func TestBothPeersReset(t *testing.T) {
 	r := newRig(t, actors.Config{})
 	const bytes = 512 << 10 // more than the destination takes unread, less than the system buffers for it
-	s, err := r.open(1, bytes, nil)
+	read := make(chan struct{})
+	s, err := r.open(1, bytes, func(pid string) []*fault.Rule { // a rule that kills nobody
+		return []*fault.Rule{fault.At(actors.PointAfterEnd, pid+"/client-reader").Do(func(fault.Kill) { close(read) })}
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := newSource(1).sendTo(s.client, bytes); err != nil {
+	if err := fault.NewStream(1).Send(s.client, bytes); err != nil {
 		t.Fatal(err)
 	}
 	_ = s.client.SetLinger(0)
 	s.client.Close()
-	reader := s.pid + "/client-reader"
-	if err := r.await("the reset was read", func() bool { return r.visits[fault.Place{At: actors.PointAfterEnd, Who: reader}] > 0 }); err != nil {
-		t.Fatal(err)
+	select {
+	case <-read:
+	case <-time.After(patience):
+		t.Fatal("the reset was not read")
 	}
 	_ = s.server.SetLinger(0)
 	s.server.Close()
@@ -202,27 +204,28 @@ func TestFaultsInLifecycle(t *testing.T) {
 				t.Run(fmt.Sprintf("%s/%v of %s", strategy, at, who), func(t *testing.T) {
 					r := newRig(t, actors.Config{Supervision: strategy, MaxRestarts: 3}, fault.At(at, who).Times(0))
 					client, err := net.Dial("tcp", r.proxy.Addr().String())
-					if err != nil && verdict(err) != reset { // a session may be dead before its client knows that it was let in
+					if err != nil && fault.Verdict(err) != fault.Cut { // a session may be dead before its client knows that it was let in
 						t.Fatal(err)
 					}
 					if err == nil {
 						defer client.Close()
 						_ = client.SetDeadline(time.Now().Add(patience))
 					}
-					hopeless := at == actors.PointStarted && who != "listener" && who != "listener/acceptor" && (strategy != "resume" || who == "listener/session-*")
+					hopeless := at == actors.PointStarted && who != "listener" && who != "listener/acceptor" &&
+						(strategy != "resume" || who == "listener/session-*")
 					if at == actors.PointStarted && who == "listener/acceptor" {
 						// Nobody is let in; the client stays in the backlog until the proxy stops.
-						if err := r.await("the acceptor was given a pause", func() bool { return len(r.failed[who]) > 3 }); err != nil {
+						if err := r.await("the acceptor was given a pause", func(s *fault.Seen) bool { return len(s.Failures[who]) > 3 }); err != nil {
 							t.Error(err)
 						}
 					} else if hopeless {
 						if err == nil {
 							_, err = client.Read(make([]byte, 1))
 						}
-						if verdict(err) != reset {
+						if fault.Verdict(err) != fault.Cut {
 							t.Errorf("a session that cannot start: the client saw: %v", err)
 						}
-						if err := r.await("the session was closed", func() bool { return len(r.closed) == 1 }); err != nil {
+						if err := r.await("the session was closed", func(s *fault.Seen) bool { return len(s.Closed) == 1 }); err != nil {
 							t.Error(err)
 						}
 					} else {
@@ -233,28 +236,28 @@ func TestFaultsInLifecycle(t *testing.T) {
 							t.Fatal("the proxy does not serve")
 						}
 						defer server.Close()
-						if err := newSource(1).sendTo(client, 1000); err != nil {
+						if err := fault.NewStream(1).Send(client, 1000); err != nil {
 							t.Error(err)
 						}
 						_ = server.SetDeadline(time.Now().Add(patience))
-						if err := newSource(1).expectFrom(server, 1000); err != nil {
+						if err := fault.NewStream(1).Expect(server, 1000); err != nil {
 							t.Error(err)
 						}
 						r.fail("listener/session-1/client-reader")
 						if err := r.end("listener/session-1"); err != nil && !errors.Is(err, actors.ErrNoSession) {
 							t.Error(err)
 						}
-						if err := r.await("the session was closed", func() bool { return len(r.closed) == 1 }); err != nil {
+						if err := r.await("the session was closed", func(s *fault.Seen) bool { return len(s.Closed) == 1 }); err != nil {
 							t.Error(err)
 						}
 					}
-					r.mu.Lock()
-					for pid, e := range r.closed {
-						if e.Cause != messages.CauseSupervision && e.Cause != messages.CauseEnded {
-							t.Errorf("%s was closed with cause %v", pid, e.Cause)
+					r.watch.See(func(s *fault.Seen) {
+						for pid, e := range s.Closed {
+							if e.Cause != messages.CauseSupervision && e.Cause != messages.CauseEnded {
+								t.Errorf("%s was closed with cause %v", pid, e.Cause)
+							}
 						}
-					}
-					r.mu.Unlock()
+					})
 					r.proxy.Stop()
 					r.mustBeGone(t)
 					if at == actors.PointStopped && r.plan.Killed() == 0 {

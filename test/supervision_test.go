@@ -48,7 +48,7 @@ func TestKillAChild(t *testing.T) {
 				if found != len(children) {
 					t.Errorf("the tree shows %d children", found)
 				}
-				if client, server := s.finish(); client != intact || server != intact {
+				if client, server := s.finish(); client != fault.Intact || server != fault.Intact {
 					t.Errorf("the client saw: %s; the server saw: %s", client, server)
 				}
 				e, err := r.awaitClosed(s.pid)
@@ -103,31 +103,32 @@ func TestKilledAcceptorLosesNoClient(t *testing.T) {
 			t.Fatalf("%d of %d clients were served", i, clients)
 		}
 	}
-	if client, server := bystander.finish(); client != intact || server != intact {
+	if client, server := bystander.finish(); client != fault.Intact || server != fault.Intact {
 		t.Errorf("the bystander's client saw: %s; its server saw: %s", client, server)
 	}
-	r.mu.Lock()
-	for pid, n := range r.restarted {
-		if pid != "listener/acceptor" {
-			t.Errorf("%s was restarted %d times", pid, n)
+	r.watch.See(func(s *fault.Seen) {
+		for pid, n := range s.Restarts {
+			if pid != "listener/acceptor" {
+				t.Errorf("%s was restarted %d times", pid, n)
+			}
 		}
-	}
-	if n := r.restarted["listener/acceptor"]; n < 20 {
-		t.Errorf("the acceptor was restarted %d times", n)
-	}
-	for _, e := range r.failed["listener"] {
-		if e.Directive != "resume" {
-			t.Errorf("the listener's failure was answered with %s", e.Directive)
+		if n := s.Restarts["listener/acceptor"]; n < 20 {
+			t.Errorf("the acceptor was restarted %d times", n)
 		}
-	}
-	r.mu.Unlock()
+		for _, e := range s.Failures["listener"] {
+			if e.Directive != "resume" {
+				t.Errorf("the listener's failure was answered with %s", e.Directive)
+			}
+		}
+	})
 }
 
 // TestAcceptorThatKeepsFailing is restarted after a pause once it has failed too often, rather than for ever at full speed; a client that
 // comes meanwhile waits.
 func TestAcceptorThatKeepsFailing(t *testing.T) {
 	const limit = 3
-	r := newRig(t, actors.Config{MaxRestarts: limit, Within: time.Minute}, fault.At(actors.PointBeforeAccept, "listener/acceptor").Times(limit+2))
+	r := newRig(t, actors.Config{MaxRestarts: limit, Within: time.Minute},
+		fault.At(actors.PointBeforeAccept, "listener/acceptor").Times(limit+2))
 	if s, err := r.open(1, 1, nil); err != nil {
 		t.Error(err)
 	} else {
@@ -167,7 +168,7 @@ func TestBackoffForgetsWhatASessionRestartSettles(t *testing.T) {
 	if got := r.restartsOf(s.pid); !maps.Equal(got, restarts) {
 		t.Errorf("restarts %v after the session's restart, %v a second later", restarts, got)
 	}
-	if client, server := s.finish(); client != intact || server != intact {
+	if client, server := s.finish(); client != fault.Intact || server != fault.Intact {
 		t.Errorf("the client saw: %s; the server saw: %s", client, server)
 	}
 }
@@ -176,7 +177,8 @@ func TestBackoffForgetsWhatASessionRestartSettles(t *testing.T) {
 // testdata/strategies.md, which the documentation quotes; -update writes it.
 func TestStrategiesAsMeasured(t *testing.T) {
 	var md strings.Builder
-	md.WriteString("| strategy | the client-reader of a busy connection is killed: who restarts | the connection | bytes lost | bytes repeated | what the peers see |\n|---|---|---|---|---|---|\n")
+	md.WriteString("| strategy | the client-reader of a busy connection is killed: who restarts | the connection " +
+		"| bytes lost | bytes repeated | what the peers see |\n|---|---|---|---|---|---|\n")
 	for _, strategy := range strategyNames() {
 		t.Run(strategy, func(t *testing.T) {
 			r := newRig(t, actors.Config{Supervision: strategy})
@@ -207,12 +209,13 @@ func TestStrategiesAsMeasured(t *testing.T) {
 				fate, lost = "ends: "+e.Cause.String(), "what was under way"
 			}
 			for _, saw := range []string{client, server} {
-				if saw != intact && saw != reset {
+				if saw != fault.Intact && saw != fault.Cut {
 					t.Errorf("a peer saw: %s", saw)
 					lost, repeated = saw, saw
 				}
 			}
-			fmt.Fprintf(&md, "| `%s` | %s | %s | %s | %s | client: %s, server: %s |\n", strategy, strings.Join(who, ", "), fate, lost, repeated, client, server)
+			fmt.Fprintf(&md, "| `%s` | %s | %s | %s | %s | client: %s, server: %s |\n",
+				strategy, strings.Join(who, ", "), fate, lost, repeated, client, server)
 		})
 	}
 	golden(t, "strategies.md", md.String())

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,9 +16,6 @@ import (
 
 // The table: every strategy × victim × fault × traffic. A row is one stream with one fault, in a proxy that is full of other rows; since
 // each row asserts exactly who restarted in its session, the rows prove of each other that a fault concerns nobody else.
-
-// limit is Config.MaxRestarts in the table.
-const limit = 4
 
 // row is what happens to one stream.
 type row struct {
@@ -40,53 +36,6 @@ func (w row) String() string {
 		who = "session"
 	}
 	return w.sh.name + "/" + who + "/" + w.name
-}
-
-// answer is how a proxy answers the failure of one actor, n times: who restarts how often, and whether the connection lives.
-func answer(strategy, victim string, n int, stopped bool) (restarts map[string]int, lives bool) {
-	restarts = map[string]int{}
-	crew := func(n int) {
-		for _, c := range children {
-			restarts[c] = n
-		}
-	}
-	switch {
-	case n > limit:
-		n, lives = min(n-1, limit), false
-	default:
-		lives = true
-	}
-	if n < 0 {
-		n = 0
-	}
-	if victim == "" {
-		if n > 0 {
-			restarts[""] = n
-			crew(n)
-		}
-		return restarts, lives
-	}
-	switch strategy {
-	case "one-for-one", "backoff":
-		restarts[victim] = n
-	case "all-for-one":
-		crew(n)
-	case "rest-for-one":
-		for _, c := range children[slices.Index(children, victim):] {
-			restarts[c] = n
-		}
-	case "resume":
-		if stopped { // there is nobody to resume
-			restarts[victim] = n
-		}
-	case "stop":
-		lives = false
-	case "escalate":
-		restarts[""] = n
-		crew(n)
-	}
-	maps.DeleteFunc(restarts, func(_ string, n int) bool { return n == 0 })
-	return restarts, lives
 }
 
 // rows makes the rows of one strategy. places is where a clean stream of each shape passes by.
@@ -129,7 +78,7 @@ func survey(t *testing.T) map[string]map[string]map[actors.Point]int {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if client, server := s.finish(); client != intact || server != intact {
+		if client, server := s.finish(); client != fault.Intact || server != fault.Intact {
 			t.Fatalf("%s: without a fault the client saw: %s; the server saw: %s", sh.name, client, server)
 		}
 		if _, err := r.awaitClosed(s.pid); err != nil {
@@ -183,7 +132,7 @@ func TestTable(t *testing.T) {
 			close(next)
 			workers.Wait()
 			if bystander != nil {
-				if client, server := bystander.finish(); client != intact || server != intact {
+				if client, server := bystander.finish(); client != fault.Intact || server != fault.Intact {
 					t.Errorf("the bystander's client saw: %s; its server saw: %s", client, server)
 				}
 				if got := r.restartsOf(bystander.pid); len(got) > 0 {
@@ -250,17 +199,17 @@ func (r *rig) check(w row, strategy string, seed uint64) error {
 	}
 	switch {
 	case lives && exact || e.Cause == messages.CauseFinished:
-		if client != intact || server != intact || e.Cause != messages.CauseFinished {
+		if client != fault.Intact || server != fault.Intact || e.Cause != messages.CauseFinished {
 			return fmt.Errorf("the connection was to live; the client saw: %s, the server saw: %s; cause %v", client, server, e.Cause)
 		}
 	case e.Cause != messages.CauseSupervision:
 		return fmt.Errorf("the session ended with cause %v", e.Cause)
 	case w.hits > 0: // at the gate nobody has seen everything
-		if client != reset || server != reset {
+		if client != fault.Cut || server != fault.Cut {
 			return fmt.Errorf("both were to be reset; the client saw: %s, the server saw: %s", client, server)
 		}
 	default: // who has seen everything may be content; nobody may be told that a part is all
-		if client != reset && client != intact || server != reset && server != intact {
+		if client != fault.Cut && client != fault.Intact || server != fault.Cut && server != fault.Intact {
 			return fmt.Errorf("the client saw: %s, the server saw: %s", client, server)
 		}
 	}
@@ -275,59 +224,4 @@ func (r *rig) struck(at actors.Point, who string) bool {
 		}
 	}
 	return false
-}
-
-// expect corrects what to expect of a fault in the middle of a message. exact: these restarts, no fewer.
-func (w row) expect(strategy string, want map[string]int, lives bool) (map[string]int, bool, bool) {
-	switch w.point {
-	case actors.PointRestarting, actors.PointStopping, actors.PointStopped:
-		// The actor is on its way out in any case: a fault there changes nothing.
-		if w.also {
-			return want, lives, true
-		}
-		return map[string]int{}, true, true
-	case actors.PointConnect, actors.PointConnected:
-		return map[string]int{"": 1}, true, true // there are no children yet
-	case actors.PointStarted:
-		if w.also {
-			if strategy == "resume" && w.victim != "" {
-				return want, lives, true // nobody starts again
-			}
-			again, lives := answer(strategy, w.victim, 2, false)
-			if w.victim == "" { // it died before it had children
-				again = maps.Clone(want)
-				again[""]++
-			}
-			return again, lives, strategy != "backoff" // a child that is not needed may come back too late
-		}
-		if w.victim == "" {
-			return map[string]int{"": 1}, true, true
-		}
-		return want, lives, strategy != "backoff"
-	case actors.PointAfterShutdown:
-		// After the second FIN the session has nothing left to do, and may be gone before anybody is restarted.
-		return want, lives, false
-	}
-	return want, lives, true
-}
-
-// awaitFailures waits until a supervisor has answered n failures. A child's under escalate is the session's to answer for.
-func (r *rig) awaitFailures(who string, n int) error {
-	return r.await(fmt.Sprintf("%s has failed %d times", who, n), func() bool { return len(r.failed[who]) >= n })
-}
-
-func within(got, want map[string]int) bool {
-	for who, n := range got {
-		if n > want[who] {
-			return false
-		}
-	}
-	return true
-}
-
-func join(session, child string) string {
-	if child == "" {
-		return session
-	}
-	return session + "/" + child
 }

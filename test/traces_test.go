@@ -1,6 +1,7 @@
 package test
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"tcpproxy/actors"
 	"tcpproxy/messages"
+	"tcpproxy/test/fault"
 )
 
 // TestTraces compares the order in which a strategy has the actors live and die with testdata/<strategy>.trace. The traces are there to
@@ -69,7 +71,7 @@ func TestTraces(t *testing.T) {
 				if err := s.client.CloseWrite(); err != nil {
 					t.Fatal(err)
 				}
-				if err := newSource(0).expectEnd(s.server); err != nil {
+				if err := fault.NewStream(0).ExpectEnd(s.server); err != nil {
 					t.Fatal(err)
 				}
 				if err := s.server.CloseWrite(); err != nil {
@@ -84,13 +86,15 @@ func TestTraces(t *testing.T) {
 			r.proxy.Stop()
 			<-r.proxy.Done()
 			r.mu.Lock()
-			got := "# The lives of the actors under the strategy " + strategy + ". A line with a star is an event, which whoever is interested can subscribe to;\n" +
-				"# any other is an actor at the beginning of a handler of its lifecycle.\n\n# The proxy starts.\n" + strings.Join(r.log, "\n") + "\n"
+			got := "# The lives of the actors under the strategy " + strategy +
+				". A line with a star is an event, which whoever is interested can subscribe to;\n# any other is an actor at the beginning of a handler of its lifecycle.\n\n# The proxy starts.\n" + strings.Join(r.log, "\n") + "\n"
 			r.mu.Unlock()
 			golden(t, strategy+".trace", got)
 		})
 	}
 }
+
+var update = flag.Bool("update", false, "write what the tests saw to testdata, instead of comparing with it")
 
 // golden compares with a file in testdata, or writes it.
 func golden(t *testing.T, name, got string) {

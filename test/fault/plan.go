@@ -6,10 +6,7 @@ import (
 	"path"
 	"sync"
 
-	"github.com/asynkron/protoactor-go/actor"
-
 	"tcpproxy/actors"
-	"tcpproxy/messages"
 )
 
 // Place is a point in the code of one actor.
@@ -198,13 +195,3 @@ func (r *Rule) fatal(place Place, visit int) bool {
 }
 
 func (r *Rule) spent() bool { return r.left == 0 }
-
-// Fail makes the actor with this PID panic with the reason, between two messages.
-func Fail(system *actor.ActorSystem, who, reason string) {
-	system.Root.Send(actor.NewPID(system.Address(), who), &messages.Fail{Reason: reason})
-}
-
-// Stop stops the actor with this PID from outside, as nobody in the tree would.
-func Stop(system *actor.ActorSystem, who string) {
-	system.Root.Stop(actor.NewPID(system.Address(), who))
-}

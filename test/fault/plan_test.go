@@ -12,7 +12,10 @@ import (
 	"tcpproxy/test/fault"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The goroutine that is ignored is one of the actor library that ends by itself, a second after a storm of dead letters.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/asynkron/protoactor-go/actor.NewDeadLetter.NewThrottle.func4.1"))
+}
 
 // visits calls Strike n times and returns which of the calls, from 1, panicked.
 func visits(p *fault.Plan, n int, at actors.Point, who string) (fatal []int) {
