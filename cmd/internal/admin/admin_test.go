@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,7 +16,10 @@ import (
 	"tcpproxy/messages"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// After a body that was too large, the HTTP server holds its half of the connection for another half second.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 func TestAnswers(t *testing.T) {
 	server := newFake().serve(t, Config{Faults: true})
@@ -138,4 +143,24 @@ func TestListenTakesAnyAddressWithToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	again.Close()
+}
+
+// What the HTTP server has to say, such as that a handler panicked, is a line of the log like all others.
+func TestServerErrorsGoToTheLog(t *testing.T) {
+	var lines journal
+	proxy := newFake()
+	proxy.setSupervision = func(string) error { panic("a defect") }
+	server := proxy.serve(t, Config{Faults: true, Log: slog.New(slog.NewTextHandler(&lines, nil))})
+	request, _ := http.NewRequest("PUT", "http://"+server.Addr().String()+"/api/supervision", strings.NewReader(`{"strategy":"stop"}`))
+	if response, err := http.DefaultClient.Do(request); err == nil {
+		_ = response.Body.Close()
+		t.Errorf("answered with status %d", response.StatusCode)
+	}
+	text := lines.String() // the line was written before the connection was closed
+	if !strings.Contains(text, "level=WARN") || !strings.Contains(text, "a defect") || strings.Count(text, "\n") != 1 {
+		t.Errorf("the log says %q", text)
+	}
+	if status, _ := call(t, server, "GET", "/api/tree", ""); status != 200 {
+		t.Errorf("after the panic: status %d, want 200", status)
+	}
 }

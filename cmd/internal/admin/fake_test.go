@@ -139,3 +139,21 @@ func call(t testing.TB, server *Server, method, path, body string, headers ...st
 	response, content := request(t, server, method, path, body, headers...)
 	return response.StatusCode, content
 }
+
+// journal is a log that may be read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (j *journal) Write(line []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(line)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}

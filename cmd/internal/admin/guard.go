@@ -1,13 +1,9 @@
 package admin
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"strings"
 )
 
@@ -50,41 +46,4 @@ func onlyLocalHost(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// onlyBearer is the guard of an API with a token: the content of file.
-func onlyBearer(file string) (middleware, error) {
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("token file: %w", err)
-	}
-	token := strings.TrimSpace(string(content))
-	if token == "" {
-		return nil, fmt.Errorf("token file %s is empty", file)
-	}
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if !sameSecret(bearer(r), token) {
-				w.Header().Set("WWW-Authenticate", "Bearer")
-				refuse(w, http.StatusUnauthorized, "send the token as Authorization: Bearer TOKEN")
-				return
-			}
-			next.ServeHTTP(w, r)
-		})
-	}, nil
-}
-
-// bearer is the token that the request carries; "" if none. RFC 9110 does not care for the case of the scheme.
-func bearer(r *http.Request) string {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return strings.TrimSpace(token)
-}
-
-// sameSecret takes the same time wherever the two differ. It compares hashes since ConstantTimeCompare gives the length away.
-func sameSecret(a, b string) bool {
-	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
-	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
