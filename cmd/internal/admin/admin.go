@@ -47,7 +47,7 @@ var ErrExposed = errors.New("an address other than loopback needs a token file")
 type Server struct {
 	config   Config
 	guard    middleware
-	listener net.Listener
+	listener *crowd
 	http     http.Server
 	served   chan struct{} // closed when the accepting goroutine is gone; nil before Serve
 	watch    watch
@@ -79,7 +79,7 @@ func Listen(config Config) (*Server, error) {
 	if config.Patience == 0 {
 		config.Patience = 2 * time.Second
 	}
-	return &Server{config: config, guard: guard, listener: listener}, nil
+	return &Server{config: config, guard: guard, listener: newCrowd(listener, callersFor(descriptorLimit()))}, nil
 }
 
 // Addr is the address that the API is served on.
@@ -91,11 +91,12 @@ func (s *Server) Observe(event any) { s.watch.observe(event) }
 // Serve answers callers about the proxy, until Close. It does not wait.
 func (s *Server) Serve(proxy Proxy) {
 	s.http.Handler = s.handler(&api{proxy: proxy, watch: &s.watch, patience: s.config.Patience})
+	s.listener.attach(&s.http)
 	// A caller who is slow, or silent, holds a goroutine and a descriptor for so long at most.
 	s.http.ReadHeaderTimeout = 5 * time.Second
 	s.http.ReadTimeout = 10 * time.Second
 	s.http.WriteTimeout = 30 * time.Second
-	s.http.IdleTimeout = 60 * time.Second
+	s.http.IdleTimeout = 5 * time.Second
 	s.http.MaxHeaderBytes = 16 << 10
 	// The library would write past the format of the log, and wait for whoever reads it.
 	s.http.ErrorLog = slog.NewLogLogger(s.config.Log.Handler(), slog.LevelWarn)

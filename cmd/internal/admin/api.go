@@ -41,7 +41,8 @@ func (s *Server) handler(a *api) http.Handler {
 		mux.HandleFunc("PUT /api/supervision", refuseFault)
 	}
 
-	guarded := s.guard(http.NewCrossOriginProtection().Handler(mux))
+	most := max(1, s.listener.limit*3/4)
+	guarded := s.guard(atMost(most, http.NewCrossOriginProtection().Handler(mux)))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
 			mux.ServeHTTP(w, r)
@@ -51,7 +52,9 @@ func (s *Server) handler(a *api) http.Handler {
 	})
 }
 
+// probe also closes the connection: those who probe come seldom, and there may be many of them.
 func probe(w http.ResponseWriter, good bool) {
+	w.Header().Set("Connection", "close")
 	if !good {
 		refuse(w, http.StatusServiceUnavailable, "the proxy does not accept clients just now, is draining, or is gone")
 		return

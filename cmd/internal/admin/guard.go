@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"time"
 )
 
 // A middleware lets requests through to the next handler or answers them itself.
@@ -32,6 +33,14 @@ func isLoopback(host string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
+// turnAway refuses a caller who has no business here, and closes the connection. The HTTP server first takes what is still to come of
+// the request, or the answer might be lost; a stranger gets less time for that than others.
+func turnAway(w http.ResponseWriter, status int, reason string) {
+	w.Header().Set("Connection", "close")
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(500 * time.Millisecond))
+	refuse(w, status, reason)
+}
+
 // onlyLocalHost is the guard of an API without a token. Only programs of this machine reach it, but a browser is such a
 // program, and any web page can have its own name resolve to 127.0.0.1 (DNS rebinding). Its requests then carry that name.
 func onlyLocalHost(next http.Handler) http.Handler {
@@ -41,7 +50,7 @@ func onlyLocalHost(next http.Handler) http.Handler {
 			host = name
 		}
 		if !isLoopback(strings.Trim(host, "[]")) {
-			refuse(w, http.StatusForbidden, "the Host header must name localhost or a loopback address, since no token protects this API")
+			turnAway(w, http.StatusForbidden, "the Host header must name localhost or a loopback address, since no token protects this API")
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -25,7 +25,7 @@ func onlyBearer(file string, log *slog.Logger) (middleware, error) {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !sameSecret(bearer(r), token) {
 				w.Header().Set("WWW-Authenticate", "Bearer")
-				refuse(w, http.StatusUnauthorized, "send the token as Authorization: Bearer TOKEN")
+				turnAway(w, http.StatusUnauthorized, "send the token as Authorization: Bearer TOKEN")
 				return
 			}
 			next.ServeHTTP(w, r)
