@@ -15,6 +15,19 @@ import (
 	"tcpproxy/messages"
 )
 
+// putSupervision is a whole request, which the fake may make last.
+const putSupervision = "PUT /api/supervision HTTP/1.1\r\nHost: localhost\r\nContent-Length: 19\r\n\r\n" + `{"strategy":"stop"}`
+
+// within waits for what must come soon.
+func within(t *testing.T, event <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-event:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it did not happen")
+	}
+}
+
 // serveFew opens the API for so many callers at once.
 func (f *fake) serveFew(t *testing.T, callers int, config Config) *Server {
 	t.Helper()
@@ -125,10 +138,9 @@ func TestNobodyIsCutOffInHisAnswer(t *testing.T) {
 		return nil
 	}
 	server := proxy.serveFew(t, 2, Config{Faults: true})
-	const put = "PUT /api/supervision HTTP/1.1\r\nHost: localhost\r\nContent-Length: 19\r\n\r\n" + `{"strategy":"stop"}`
 	first := dial(t, server)
-	_, _ = io.WriteString(first, put)
-	<-begun
+	_, _ = io.WriteString(first, putSupervision)
+	within(t, begun)
 	var silent []net.Conn
 	for range 5 {
 		silent = append(silent, dial(t, server))
@@ -154,16 +166,16 @@ func TestNobodyIsCutOffInHisAnswer(t *testing.T) {
 func TestNewcomerWaitsForRoom(t *testing.T) {
 	proxy := newFake()
 	begun, release := make(chan struct{}), make(chan struct{})
-	proxy.sessions = func(context.Context) (messages.Sessions, error) {
+	proxy.setSupervision = func(string) error {
 		begun <- struct{}{}
 		<-release
-		return nil, nil
+		return nil
 	}
-	server := proxy.serveFew(t, 1, Config{})
+	server := proxy.serveFew(t, 1, Config{Faults: true})
 	for range 3 {
 		busy := dial(t, server)
-		ask(t, busy, "GET /api/sessions")
-		<-begun
+		_, _ = io.WriteString(busy, putSupervision)
+		within(t, begun)
 		next := dial(t, server)
 		ask(t, next, "GET /healthz")
 		_ = next.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
@@ -194,16 +206,17 @@ func TestStrangersDoNotHoldTheirPlace(t *testing.T) {
 // Close does not wait for room.
 func TestCloseWhileSomebodyWaits(t *testing.T) {
 	proxy := newFake()
-	begun := make(chan struct{})
-	proxy.sessions = func(ctx context.Context) (messages.Sessions, error) {
+	begun, release := make(chan struct{}), make(chan struct{})
+	proxy.sessions = func(context.Context) (messages.Sessions, error) {
 		close(begun)
-		<-ctx.Done()
-		return nil, ctx.Err()
+		<-release
+		return nil, nil
 	}
-	server := proxy.serveFew(t, 1, Config{Patience: time.Second})
+	defer close(release)
+	server := proxy.serveFew(t, 1, Config{})
 	busy := dial(t, server)
 	ask(t, busy, "GET /api/sessions")
-	<-begun
+	within(t, begun)
 	next := dial(t, server)
 	closed := make(chan struct{})
 	go func() {
