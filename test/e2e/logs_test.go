@@ -12,7 +12,7 @@ import (
 func TestQuietLog(t *testing.T) {
 	t.Parallel()
 	d := listen(t, "127.0.0.1:0")
-	p := startProxy(t, d.host(), "--log-level", "info")
+	p := startProxy(t, d.host(), "--log-level", "info", "--max-sessions", "7", "--idle-timeout", "0")
 	for range 3 { // ordinary sessions
 		s := p.connect(t, d)
 		exchange(t, s.client, s.server)
@@ -36,9 +36,7 @@ func TestQuietLog(t *testing.T) {
 	for _, message := range []string{"msg=listening", "msg=draining"} {
 		p.logged(t, 1, "level=INFO", message)
 	}
-	if found := p.log.with("msg=listening", "addr="+p.addr, "destination="+d.host()); len(found) != 1 {
-		t.Errorf("the line about listening does not tell where and what for: %q", p.log.with("listening"))
-	}
+	p.logged(t, 1, "msg=listening", "addr="+p.addr, "destination="+d.host(), "max_sessions=7", "idle_timeout=never", "hang_timeout=10s")
 	for _, line := range lines(p.log.String()) {
 		if !containsAny(line, "msg=listening", "msg=draining", "msg=closed") {
 			t.Errorf("a line too many: %s", line)

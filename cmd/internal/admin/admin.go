@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -29,12 +30,14 @@ type Config struct {
 	// Addr is the host:port to listen on; port 0 lets the system choose.
 	Addr string
 	// TokenFile names a file whose content, without white space around it, callers must send as a bearer token.
-	// It may be empty if Addr is a loopback address.
+	// It may be empty if Addr is a loopback address. A regular file of 4 KiB at most.
 	TokenFile string
 	// Faults permits POST /api/faults and PUT /api/supervision.
 	Faults bool
 	// Patience is how long the actors may take to answer. 0 = 2 s.
 	Patience time.Duration
+	// Log gets what goes wrong here, such as handlers that panic. nil discards it.
+	Log *slog.Logger
 }
 
 // ErrExposed says that an address other than loopback was to be served without a token.
@@ -44,7 +47,7 @@ var ErrExposed = errors.New("an address other than loopback needs a token file")
 type Server struct {
 	config   Config
 	guard    middleware
-	listener net.Listener
+	listener *crowd
 	http     http.Server
 	served   chan struct{} // closed when the accepting goroutine is gone; nil before Serve
 	watch    watch
@@ -60,9 +63,12 @@ func Listen(config Config) (*Server, error) {
 	if !loopback && config.TokenFile == "" {
 		return nil, fmt.Errorf("%s: %w", config.Addr, ErrExposed)
 	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
 	guard := middleware(onlyLocalHost)
 	if config.TokenFile != "" {
-		if guard, err = onlyBearer(config.TokenFile); err != nil {
+		if guard, err = onlyBearer(config.TokenFile, config.Log); err != nil {
 			return nil, err
 		}
 	}
@@ -73,7 +79,7 @@ func Listen(config Config) (*Server, error) {
 	if config.Patience == 0 {
 		config.Patience = 2 * time.Second
 	}
-	return &Server{config: config, guard: guard, listener: listener}, nil
+	return &Server{config: config, guard: guard, listener: newCrowd(listener, callersFor(descriptorLimit()))}, nil
 }
 
 // Addr is the address that the API is served on.
@@ -84,13 +90,16 @@ func (s *Server) Observe(event any) { s.watch.observe(event) }
 
 // Serve answers callers about the proxy, until Close. It does not wait.
 func (s *Server) Serve(proxy Proxy) {
-	s.http.Handler = s.handler(&api{proxy: proxy, watch: &s.watch, patience: s.config.Patience})
+	s.http.Handler = s.handler(newAPI(proxy, &s.watch, s.config.Patience))
+	s.listener.attach(&s.http)
 	// A caller who is slow, or silent, holds a goroutine and a descriptor for so long at most.
 	s.http.ReadHeaderTimeout = 5 * time.Second
 	s.http.ReadTimeout = 10 * time.Second
 	s.http.WriteTimeout = 30 * time.Second
-	s.http.IdleTimeout = 60 * time.Second
+	s.http.IdleTimeout = 5 * time.Second
 	s.http.MaxHeaderBytes = 16 << 10
+	// The library would write past the format of the log, and wait for whoever reads it.
+	s.http.ErrorLog = slog.NewLogLogger(s.config.Log.Handler(), slog.LevelWarn)
 	s.served = make(chan struct{})
 	go func() {
 		defer close(s.served)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"tcpproxy/actors"
@@ -22,7 +23,26 @@ type api struct {
 	proxy    Proxy
 	watch    *watch
 	patience time.Duration
+
+	tree, sessions answers
+	changes        atomic.Uint64 // see changed
 }
+
+func newAPI(proxy Proxy, w *watch, patience time.Duration) *api {
+	a := &api{proxy: proxy, watch: w, patience: patience}
+	a.tree = answers{patience: patience, changes: &a.changes, ask: func(ctx context.Context) (any, error) { return proxy.Tree(ctx) }}
+	a.sessions = answers{patience: patience, changes: &a.changes, ask: func(ctx context.Context) (any, error) {
+		sessions, err := proxy.Sessions(ctx)
+		if sessions == nil {
+			sessions = messages.Sessions{} // [] in JSON, not null
+		}
+		return sessions, err
+	}}
+	return a
+}
+
+// changed must be called when a caller has changed something, before he is told so: no answer that was begun before is given after.
+func (a *api) changed() { a.changes.Add(1) }
 
 // handler is the whole API. The probes are outside the guard: whoever restarts dead programs need not know the token, and they
 // tell nothing else.
@@ -30,8 +50,8 @@ func (s *Server) handler(a *api) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { probe(w, a.alive()) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { probe(w, a.alive() && a.watch.accepts()) })
-	mux.HandleFunc("GET /api/tree", a.serveTree)
-	mux.HandleFunc("GET /api/sessions", a.serveSessions)
+	mux.HandleFunc("GET /api/tree", a.serve(&a.tree))
+	mux.HandleFunc("GET /api/sessions", a.serve(&a.sessions))
 	mux.HandleFunc("DELETE /api/sessions/{id}", a.endSession)
 	if s.config.Faults {
 		mux.HandleFunc("POST /api/faults", a.injectFault)
@@ -41,7 +61,8 @@ func (s *Server) handler(a *api) http.Handler {
 		mux.HandleFunc("PUT /api/supervision", refuseFault)
 	}
 
-	guarded := s.guard(http.NewCrossOriginProtection().Handler(mux))
+	most := max(1, s.listener.limit*3/4)
+	guarded := s.guard(atMost(most, http.NewCrossOriginProtection().Handler(mux)))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
 			mux.ServeHTTP(w, r)
@@ -51,7 +72,9 @@ func (s *Server) handler(a *api) http.Handler {
 	})
 }
 
+// probe also closes the connection: those who probe come seldom, and there may be many of them.
 func probe(w http.ResponseWriter, good bool) {
+	w.Header().Set("Connection", "close")
 	if !good {
 		refuse(w, http.StatusServiceUnavailable, "the proxy does not accept clients just now, is draining, or is gone")
 		return
@@ -69,29 +92,18 @@ func (a *api) alive() bool {
 	}
 }
 
-func (a *api) serveTree(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), a.patience)
-	defer cancel()
-	node, err := a.proxy.Tree(ctx)
-	if err != nil {
-		refuseUnanswered(w, err)
-		return
+// serve answers a question, such as what sessions there are.
+func (a *api) serve(question *answers) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), a.patience)
+		defer cancel()
+		text, err := question.get(ctx)
+		if err != nil {
+			refuseUnanswered(w, err)
+			return
+		}
+		write(w, http.StatusOK, text)
 	}
-	reply(w, http.StatusOK, node)
-}
-
-func (a *api) serveSessions(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), a.patience)
-	defer cancel()
-	sessions, err := a.proxy.Sessions(ctx)
-	if err != nil {
-		refuseUnanswered(w, err)
-		return
-	}
-	if sessions == nil {
-		sessions = messages.Sessions{} // [] in JSON, not null
-	}
-	reply(w, http.StatusOK, sessions)
 }
 
 func (a *api) endSession(w http.ResponseWriter, r *http.Request) {
@@ -108,6 +120,7 @@ func (a *api) endSession(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		refuseUnanswered(w, err)
 	default:
+		a.changed()
 		w.WriteHeader(http.StatusNoContent)
 	}
 }
@@ -150,14 +163,19 @@ func refuse(w http.ResponseWriter, status int, reason string) {
 	}{reason})
 }
 
-// reply writes the whole answer at once. A caller who has gone is no concern of the proxy's.
+// reply answers with a body as JSON.
 func reply(w http.ResponseWriter, status int, body any) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		status, text = http.StatusInternalServerError, []byte(`{"error":"the answer cannot be written as JSON"}`)
 	}
+	write(w, status, append(text, '\n'))
+}
+
+// write writes the whole answer at once. A caller who has gone is no concern of the proxy's.
+func write(w http.ResponseWriter, status int, text []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(text, '\n'))
+	_, _ = w.Write(text)
 }

@@ -54,13 +54,16 @@ func (a *api) injectFault(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	a.changed()
 	if wait == 0 {
 		reply(w, http.StatusAccepted, f)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
-	reply(w, http.StatusOK, faultOutcome{f, watcher.wait(ctx)})
+	became := watcher.wait(ctx)
+	a.changed() // by now there may be a new incarnation
+	reply(w, http.StatusOK, faultOutcome{f, became})
 }
 
 func refuseFault(w http.ResponseWriter, _ *http.Request) {
@@ -82,5 +85,6 @@ func (a *api) setSupervision(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	a.changed()
 	reply(w, http.StatusOK, s)
 }

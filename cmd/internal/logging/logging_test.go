@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,7 +49,18 @@ func TestLines(t *testing.T) {
 		event any
 		want  string // the line after its time
 	}{
-		{messages.ListenerOpened{Addr: server, Destination: "db:5432"}, "level=INFO msg=listening addr=[2001:db8::1]:80 destination=db:5432"},
+		{
+			messages.ListenerOpened{
+				Listener: "listener", Addr: server, Destination: "db:5432", MaxSessions: 500, IdleTimeout: time.Minute, HangTimeout: 10 * time.Second,
+			},
+			"level=INFO msg=listening listener=listener addr=[2001:db8::1]:80 destination=db:5432 " +
+				"max_sessions=500 idle_timeout=1m0s hang_timeout=10s",
+		},
+		{
+			messages.ListenerOpened{Listener: "listener-2", Addr: server, Destination: "db:5432", MaxSessions: 1},
+			"level=INFO msg=listening listener=listener-2 addr=[2001:db8::1]:80 destination=db:5432 " +
+				"max_sessions=1 idle_timeout=never hang_timeout=never",
+		},
 		{messages.ListenerDraining{Sessions: 3, Timeout: 30 * time.Second}, "level=INFO msg=draining sessions=3 timeout=30s"},
 		{messages.ListenerClosed{Sessions: 9}, "level=INFO msg=closed sessions=9"},
 		{messages.AcceptPaused{Reason: "no descriptors"}, `level=WARN msg="accepting paused" reason="no descriptors"`},
@@ -56,12 +68,82 @@ func TestLines(t *testing.T) {
 		{messages.SessionOpened{ID: 42, Client: client, Server: server}, `level=DEBUG msg="session opened" session=42 client=192.0.2.1:4711 server=[2001:db8::1]:80`},
 		{closed(messages.CauseHung), `level=WARN msg="session closed" session=42 cause=hung client=192.0.2.1:4711 server=[2001:db8::1]:80 client_to_server=10 server_to_client=20 age=1.5s`},
 		{refused, `level=WARN msg="session closed" session=42 cause=refused client=192.0.2.1:4711 err="connect: connection refused" client_to_server=10 server_to_client=20 age=1.5s`},
-		{messages.ActorFailed{PID: "listener/session-1", Reason: "boom", Strategy: "one-for-one", Directive: "restart"}, `level=DEBUG msg="actor failed" pid=listener/session-1 reason=boom strategy=one-for-one directive=restart`},
-		{messages.ActorRestarted{PID: "listener/session-1", Restarts: 2}, `level=DEBUG msg="actor restarted" pid=listener/session-1 restarts=2`},
+		{messages.SupervisionChanged{Strategy: "stop", Was: "one-for-one"}, `level=INFO msg="supervision changed" strategy=stop was=one-for-one`},
 	} {
 		_, line, _ := strings.Cut(logged("debug", "text", test.event), " ")
 		if line != test.want+"\n" {
 			t.Errorf("%T:\n got %q\nwant %q", test.event, line, test.want)
+		}
+	}
+}
+
+// What becomes of an actor that somebody killed takes one line at info, the outcome; what leads there is for debugging. A failure that
+// nobody made is a defect, and worth a warning.
+func TestFailures(t *testing.T) {
+	const pid = "listener/session-1/client-reader"
+	failed := func(kill, strategy, directive string) messages.ActorFailed {
+		return messages.ActorFailed{PID: pid, Reason: "boom", Strategy: strategy, Directive: directive, Kill: kill}
+	}
+	for name, test := range map[string]struct {
+		events []any
+		info   string   // the one line at info or above
+		debug  []string // the lines below it, in their order
+	}{
+		"killed, restarted": {
+			[]any{
+				messages.ActorKilled{PID: pid, Kind: "client-reader", Mode: "panic", By: "chaos"},
+				failed("panic", "one-for-one", "restart"),
+				messages.ActorRestarted{PID: pid, Restarts: 2, After: 3 * time.Millisecond, Kill: "panic"},
+			},
+			`level=INFO msg=killed pid=` + pid + ` mode=panic outcome=restarted after=3ms incarnation=3`,
+			[]string{
+				`level=DEBUG msg=kill pid=` + pid + ` mode=panic by=chaos`,
+				`level=DEBUG msg="actor failed" pid=` + pid + ` reason=boom strategy=one-for-one directive=restart`,
+			},
+		},
+		"killed, escalated, restarted": {
+			[]any{
+				failed("stop", "escalate", "escalate"),
+				messages.ActorRestarted{PID: pid, Restarts: 1, After: time.Second, Kill: "stop"},
+			},
+			`level=INFO msg=killed pid=` + pid + ` mode=stop outcome=restarted after=1s incarnation=2`,
+			[]string{`level=DEBUG msg="actor failed" pid=` + pid + ` reason=boom strategy=escalate directive=escalate`},
+		},
+		"killed, resumed": {
+			[]any{failed("panic", "resume", "resume")},
+			`level=INFO msg=killed pid=` + pid + ` mode=panic outcome=resumed strategy=resume`,
+			nil,
+		},
+		"killed, its session is reset": {
+			[]any{failed("stop", "stop", "stop")},
+			`level=INFO msg=killed pid=` + pid + ` mode=stop outcome="its session is reset" strategy=stop`,
+			nil,
+		},
+		"a defect, restarted": {
+			[]any{failed("", "one-for-one", "restart"), messages.ActorRestarted{PID: pid, Restarts: 2}},
+			`level=WARN msg="actor failed" pid=` + pid + ` reason=boom strategy=one-for-one directive=restart`,
+			[]string{`level=DEBUG msg="actor restarted" pid=` + pid + ` restarts=2`},
+		},
+		"a defect, resumed": {
+			[]any{failed("", "resume", "resume")},
+			`level=WARN msg="actor failed" pid=` + pid + ` reason=boom strategy=resume directive=resume`,
+			nil,
+		},
+	} {
+		var info, debug []string
+		for line := range strings.Lines(logged("debug", "text", test.events...)) {
+			_, line, _ = strings.Cut(strings.TrimSuffix(line, "\n"), " ") // without its time
+			if strings.HasPrefix(line, "level=DEBUG") {
+				debug = append(debug, line)
+			} else {
+				info = append(info, line)
+			}
+		}
+		if len(info) != 1 || info[0] != test.info {
+			t.Errorf("%s:\n got %q\nwant %q", name, info, test.info)
+		}
+		if !slices.Equal(debug, test.debug) {
+			t.Errorf("%s, for debugging:\n got %q\nwant %q", name, debug, test.debug)
 		}
 	}
 }
