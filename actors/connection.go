@@ -79,14 +79,13 @@ type connection struct {
 
 	dialing  *dialing // while connecting
 	progress progress
-	since    int64 // when delivering or lingering began (Loop.Now, as all times here)
-	opened   int64
+	opened   int64 // Loop.Now
 	timer    wire.Timer
 
 	next, prev *connection // in endpoint.newest
 }
 
-// errnum is a syscall.Errno in a quarter of the room: with this, a connection fits into 1 kB.
+// errnum is a syscall.Errno in a quarter of the room: with this, a connection fits into a kilobyte.
 type errnum uint16
 
 func newConnection(e *endpoint, id uint64, a arrival) *connection {

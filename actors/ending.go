@@ -101,7 +101,7 @@ func (s *Session) poll(in state) {
 	c := s.conn
 	now := c.endpoint.lane.loop.Now()
 	if c.state == relaying {
-		c.since = now
+		c.progress.takenAt[up] = now // what follows is measured from here
 	}
 	c.state = in
 	c.refreshProgress(now)
@@ -122,7 +122,7 @@ func (s *Session) quietFor() time.Duration {
 	if c.state == relaying {
 		return 0
 	}
-	return time.Duration(c.endpoint.lane.loop.Now() - max(c.since, c.progress.lastOfAll()))
+	return time.Duration(c.endpoint.lane.loop.Now() - c.progress.lastOfAll())
 }
 
 func resetBy(s side) messages.Cause {

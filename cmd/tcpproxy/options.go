@@ -47,8 +47,8 @@ type supervisionFlags struct {
 // adminFlags open the HTTP API.
 type adminFlags struct {
 	Admin          string `placeholder:"ADDR" help:"Serve the admin API over HTTP on this host:port, such as 127.0.0.1:9900. Off by default. Any address but loopback takes --admin-token-file too."`
-	AdminTokenFile string `placeholder:"FILE" help:"The API's callers must send the content of this file as a bearer token."`
-	Faults         bool   `help:"Let callers of the API make actors fail (POST /api/faults)."`
+	AdminTokenFile string `placeholder:"FILE" help:"The API's callers must send the content of this file, of 4 KiB at most, as a bearer token."`
+	Faults         bool   `help:"Let callers of the API make actors fail (POST /api/faults) and choose the strategy in force (PUT /api/supervision)."`
 }
 
 // config is what the actors are told, once the options hold together.

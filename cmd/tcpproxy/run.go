@@ -58,7 +58,7 @@ func serve(plan plan, signals signals, stdout io.Writer, log *slog.Logger) error
 	var api *admin.Server
 	if plan.Admin != "" {
 		var err error
-		if api, err = admin.Listen(admin.Config{Addr: plan.Admin, TokenFile: plan.AdminTokenFile, Faults: plan.Faults}); err != nil {
+		if api, err = admin.Listen(admin.Config{Addr: plan.Admin, TokenFile: plan.AdminTokenFile, Faults: plan.Faults, Log: log}); err != nil {
 			return fmt.Errorf("--admin: %w", err)
 		}
 		defer api.Close()
