@@ -75,6 +75,7 @@ type connection struct {
 	stirred bool              // bytes have moved since the session last found everything at rest
 	early   [sides]wire.Event // what the loop said before there were children to tell
 	shut    [sides]bool       // by direction: its end has been passed on
+	told    bool              // SessionClosed has been published
 	err     error             // what the ending is told with
 
 	dialing  *dialing // while connecting
@@ -170,8 +171,13 @@ func (c *connection) orderly() bool {
 	return false
 }
 
-// publishClosed is the very last act of a connection.
+// publishClosed is the very last act of a connection, by whoever comes to it first: mostly its session, but the listener if the end was
+// decided when that had stopped already.
 func (c *connection) publishClosed() {
+	if c.told {
+		return
+	}
+	c.told = true
 	var age time.Duration
 	if c.opened != 0 {
 		age = max(c.endpoint.lane.loop.Since()-time.Duration(c.opened), 0)

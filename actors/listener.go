@@ -55,6 +55,9 @@ func (l *Listener) start(ctx actor.Context) {
 
 // refresh looks at everything, since whatever got lost with a message, or with the last listener, is not told again.
 func (l *Listener) refresh(ctx actor.Context) {
+	if l.leaving {
+		return // its successor looks
+	}
 	l.spawnMissing(ctx)
 	l.restartDue(ctx)
 	l.admit(ctx)
@@ -110,6 +113,9 @@ func (l *Listener) announce() {
 // admit spawns a session for each client that has been accepted. A client leaves the queue in one step with becoming a connection, so
 // whichever side of it a crash falls on, its socket has one owner.
 func (l *Listener) admit(ctx actor.Context) {
+	if l.leaving {
+		return // spawning now would hang the stop; the successor does it
+	}
 	l.announce()
 	for len(l.accepted) > 0 {
 		l.fault(PointBeforeSpawn, ctx.Self())
@@ -139,6 +145,7 @@ func (l *Listener) childTerminated(ctx actor.Context, who *actor.PID) {
 	c.gone = true
 	switch {
 	case c.conn != nil && c.conn.state == closing:
+		c.conn.publishClosed()
 		l.forget(c.conn)
 	case c.conn == nil && l.stage != serving:
 		// A helper that is not needed any more.

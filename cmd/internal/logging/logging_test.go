@@ -53,7 +53,7 @@ func TestLines(t *testing.T) {
 			messages.ListenerOpened{
 				Listener: "listener", Addr: server, Destination: "db:5432", MaxSessions: 500, IdleTimeout: time.Minute, HangTimeout: 10 * time.Second,
 			},
-			"level=INFO msg=listening listener=listener addr=[2001:db8::1]:80 destination=db:5432 " +
+			"level=INFO msg=listening addr=[2001:db8::1]:80 destination=db:5432 " +
 				"max_sessions=500 idle_timeout=1m0s hang_timeout=10s",
 		},
 		{
