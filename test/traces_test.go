@@ -87,7 +87,8 @@ func TestTraces(t *testing.T) {
 			<-r.proxy.Done()
 			r.mu.Lock()
 			got := "# The lives of the actors under the strategy " + strategy +
-				". A line with a star is an event, which whoever is interested can subscribe to;\n# any other is an actor at the beginning of a handler of its lifecycle.\n\n# The proxy starts.\n" + strings.Join(r.log, "\n") + "\n"
+				". A line with a star is an event, which whoever is interested can subscribe to;\n" +
+				"# any other is an actor at the beginning of a handler of its lifecycle.\n\n# The proxy starts.\n" + strings.Join(r.log, "\n") + "\n"
 			r.mu.Unlock()
 			golden(t, strategy+".trace", got)
 		})

@@ -24,11 +24,13 @@ const (
 	Escalated
 	// Reset: a supervisor gave up, and both peers of the connection were reset.
 	Reset
+	// Guarded: nothing had to become of it. It was a panic in the last steps of an actor that was on its way out in any case.
+	Guarded
 	// Ended: its session ended for another reason (see Outcome.Cause), or the proxy did, before the actor came back.
 	Ended
 )
 
-var fateNames = [...]string{"pending", "restarted", "resumed", "escalated", "session reset", "ended"}
+var fateNames = [...]string{"pending", "restarted", "resumed", "escalated", "session reset", "guarded", "ended"}
 
 // String is the fate in words.
 func (f Fate) String() string {
@@ -44,8 +46,8 @@ type Outcome struct {
 	Reason string // what the actor panicked with, or that it was stopped
 	Kill   string // as in messages.ActorFailed
 
-	Strategy  string        // that of the supervisor
-	Directive string        // restart, resume, stop or escalate
+	Strategy  string        // that of the supervisor; "guarded" if none was asked
+	Directive string        // restart, resume, stop or escalate; if none was asked, the point of the panic
 	Delay     time.Duration // that the supervisor put the directive off for
 
 	Fate Fate
@@ -80,8 +82,8 @@ func (o Outcome) String() string {
 }
 
 // Outcome waits until the actor with this PID has failed, and until something has become of each of its failures that have been seen; it
-// returns the last one. After the second kill of the same actor, wait for Failed(ctx, pid, 2) first: otherwise that may not have been
-// seen yet. It does not wait for an actor whose session is over.
+// returns the last one, a guarded one only if there is no other. After the second kill of the same actor, wait for Failed(ctx, pid, 2)
+// first: otherwise that may not have been seen yet. It does not wait for an actor whose session is over.
 func (w *Watch) Outcome(ctx context.Context, pid string) (o Outcome, err error) {
 	err = w.await(ctx, "something had become of a failure of "+pid, pid, func() (bool, error) {
 		last := w.last[pid]
@@ -130,6 +132,12 @@ func (w *Watch) failed(e messages.ActorFailed) {
 		PID: e.PID, Reason: e.Reason, Kill: e.Kill, Strategy: e.Strategy, Directive: e.Directive, Delay: e.Delay,
 	}}
 	w.outcomes = append(w.outcomes, o)
+	if e.Strategy == "guarded" {
+		if o.Fate = Guarded; w.last[e.PID] == nil {
+			w.last[e.PID] = o
+		}
+		return
+	}
 	w.last[e.PID] = o
 	where := sessionOf(e.PID)
 	if where == "" {

@@ -207,6 +207,41 @@ func TestFailAndStop(t *testing.T) {
 	}
 }
 
+// TestQuietAfterGuardedPanics has everybody panic on the way out: nobody answers that, and nobody need.
+func TestQuietAfterGuardedPanics(t *testing.T) {
+	var rules []*fault.Rule
+	for _, at := range []actors.Point{actors.PointRestarting, actors.PointStopping, actors.PointStopped} {
+		for _, who := range []string{"*", "*/*", "*/*/*"} {
+			rules = append(rules, fault.At(at, who).Times(0))
+		}
+	}
+	plan := fault.NewPlan(rules...)
+	proxy, watch, _, ctx := watched(t, actors.Config{Fault: plan.Strike, DrainTimeout: time.Hour})
+	for n, kill := range []string{actors.KillPanic, actors.KillStop} {
+		if err := proxy.Kill(reader, kill, "a test"); err != nil {
+			t.Fatal(err)
+		}
+		if err := watch.Restarted(ctx, reader, n+1); err != nil {
+			t.Fatal(err)
+		}
+		if o, err := watch.Outcome(ctx, reader); err != nil || o.Fate != fault.Restarted || o.Kill != kill {
+			t.Errorf("%v: %v", o, err)
+		}
+	}
+	proxy.Drain()
+	if err := watch.Quiet(ctx, proxy); err != nil {
+		t.Error(err)
+	}
+	proxy.Stop()
+	<-proxy.Done()
+	if o, err := watch.Outcome(ctx, "listener/acceptor"); err != nil || o.Fate != fault.Guarded {
+		t.Errorf("%v: %v", o, err)
+	}
+	if plan.Killed() < 10 {
+		t.Errorf("only %d kills", plan.Killed())
+	}
+}
+
 // TestQuietUnderAStorm kills many at once, of all kinds: when the proxy is quiet, all of that must be over.
 func TestQuietUnderAStorm(t *testing.T) {
 	for _, strategy := range []string{"one-for-one", "all-for-one", "rest-for-one", "backoff", "resume", "escalate"} {

@@ -118,8 +118,8 @@ func (w *Watch) Gone(ctx context.Context, session string) (e messages.SessionClo
 	return e, err
 }
 
-// Failed waits until the actor with this PID has failed n times, since the proxy started, and its supervisor has decided what to do. It
-// does not wait for an actor whose session is over.
+// Failed waits until the actor with this PID has failed n times, since the proxy started, and it has been decided what to do; guarded
+// failures count, too. It does not wait for an actor whose session is over.
 func (w *Watch) Failed(ctx context.Context, pid string, n int) error {
 	return w.await(ctx, fmt.Sprintf("%s had failed %s", pid, times(n)), pid, func() (bool, error) {
 		ok := len(w.seen.Failures[pid]) >= n

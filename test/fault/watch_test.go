@@ -267,6 +267,10 @@ func TestOutcomesFollowFromEvents(t *testing.T) {
 		{"a listener that was stopped does", []any{
 			failed("listener", "restart"), back("listener/acceptor", 0), back("listener", 2), back(session, 0), back(reader, 0),
 		}, []string{"restarted 2ns listener/acceptor " + session + " " + reader}},
+		{"nobody need answer a guarded panic", []any{
+			failed(reader, "restart"), messages.ActorFailed{PID: reader, Strategy: "guarded", Directive: "restarting"},
+			messages.ActorFailed{PID: writer, Strategy: "guarded", Directive: "stopping"}, back(reader, 1), back(writer, 0),
+		}, []string{"restarted 1ns " + writer, "guarded 0s", "guarded 0s"}},
 		{"helpers leave when clients do not come any more", []any{
 			failed("listener/acceptor", "restart"), failed(reader, "restart"), messages.ListenerDraining{Listener: "listener"},
 		}, []string{"ended 0s", "pending 0s"}},
