@@ -143,18 +143,23 @@ func (s *survey) tree() messages.Node {
 	return s.told.tree
 }
 
+// node makes thousands of nodes in a few allocations: they are garbage soon, and collecting it takes time that sessions want.
 func (p *part) node() messages.Node {
 	root := p.listener.node()
+	root.Children = make([]messages.Node, 0, len(p.helpers)+len(p.sessions))
 	for _, h := range p.helpers {
 		root.Children = append(root.Children, h.node())
 	}
 	slices.SortFunc(p.sessions, func(a, b sessionRecord) int { return cmp.Compare(a.id, b.id) })
+	const each = int(roles - RoleClientReader)
+	room := make([]messages.Node, each*len(p.sessions))
 	for i := range p.sessions {
 		r := &p.sessions[i]
 		n := r.actorRecord.node()
 		if r.relays {
-			for _, c := range r.children {
-				n.Children = append(n.Children, c.node())
+			n.Children, room = room[:each:each], room[each:]
+			for j, c := range r.children {
+				n.Children[j] = c.node()
 			}
 		}
 		root.Children = append(root.Children, n)

@@ -10,11 +10,11 @@ import (
 
 const (
 	// sliceTime is how long a survey may hold a lane at a time.
-	sliceTime = 300 * time.Microsecond
+	sliceTime = 200 * time.Microsecond
 	// sliceLook is how many connections are visited between two looks at the clock.
 	sliceLook = 16
 	// surveyShare is which part of a lane's time surveys may take when people ask without end: one in so many.
-	surveyShare = 20
+	surveyShare = 40
 	// surveyRest is how long they have to wait for that at most.
 	surveyRest = 200 * time.Millisecond
 )

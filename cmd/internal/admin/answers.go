@@ -2,15 +2,20 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// shareFor is how much older than the question an answer may be.
-const shareFor = 100 * time.Millisecond
+const (
+	// shareFor is how much older than the question an answer may be.
+	shareFor = 100 * time.Millisecond
+	// makingShare is which part of the time answers to a question may be in the making: one in so many. The rest is the sessions'.
+	makingShare = 8
+	// makingRest bounds how long one who asks waits for that.
+	makingRest = 500 * time.Millisecond
+)
 
 // answers are those to one question, as JSON. With thousands of sessions it takes a processor long to write one, so it is not done for
 // each who asks: one answer is made at a time, and all share it who may. Whoever has changed something sees it in the next answer.
@@ -20,7 +25,8 @@ type answers struct {
 	changes  *atomic.Uint64 // counts what callers have changed
 
 	mu   sync.Mutex
-	last *answer // the last one that was begun; nil if there is none to share
+	last *answer   // the last one that was begun; nil if there is none to share
+	rest time.Time // until when none may be begun
 }
 
 type answer struct {
@@ -76,12 +82,26 @@ func (a *answers) make(it *answer) {
 		}
 		close(it.done)
 	}()
+	a.mu.Lock()
+	wait := time.Until(a.rest)
+	a.mu.Unlock()
+	if wait > 0 {
+		time.Sleep(wait)
+		a.mu.Lock()
+		it.begun, it.changes = time.Now(), a.changes.Load()
+		a.mu.Unlock()
+	}
+	begun := time.Now()
+	defer func() {
+		a.mu.Lock()
+		a.rest = time.Now().Add(min(makingRest, (makingShare-1)*time.Since(begun)))
+		a.mu.Unlock()
+	}()
 	ctx, cancel := context.WithTimeout(context.Background(), a.patience)
 	defer cancel()
 	what, err := a.ask(ctx)
 	if err == nil {
-		it.text, err = json.Marshal(what)
-		it.text = append(it.text, '\n')
+		it.text, err = encode(what)
 	}
 	it.err = err
 }

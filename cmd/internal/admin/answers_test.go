@@ -122,7 +122,7 @@ func TestNoAnswerFromBeforeAChange(t *testing.T) {
 				t.Errorf("after the change: got answer %s, want 2", got)
 			}
 		})
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep((makingShare-1)*20*time.Millisecond + 5*time.Millisecond) // answers have a rest in between
 		a.changes.Add(1)
 		if got := mustGet(t, a); got != "3" {
 			t.Errorf("after a change while answer 2 was made: got answer %s, want 3", got)

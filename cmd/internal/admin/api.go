@@ -26,6 +26,7 @@ type api struct {
 
 	tree, sessions answers
 	changes        atomic.Uint64 // see changed
+	pacer          pacer
 }
 
 func newAPI(proxy Proxy, w *watch, patience time.Duration) *api {
@@ -102,7 +103,8 @@ func (a *api) serve(question *answers) http.HandlerFunc {
 			refuseUnanswered(w, err)
 			return
 		}
-		write(w, http.StatusOK, text)
+		head(w, http.StatusOK)
+		a.pacer.write(w, text)
 	}
 }
 
@@ -174,8 +176,12 @@ func reply(w http.ResponseWriter, status int, body any) {
 
 // write writes the whole answer at once. A caller who has gone is no concern of the proxy's.
 func write(w http.ResponseWriter, status int, text []byte) {
+	head(w, status)
+	_, _ = w.Write(text)
+}
+
+func head(w http.ResponseWriter, status int) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = w.Write(text)
 }

@@ -1,0 +1,75 @@
+package admin
+
+import (
+	"encoding/json"
+	"time"
+
+	"tcpproxy/messages"
+)
+
+const (
+	// encodeFor is how long encoding may go on without a rest, and encodeRest that rest. Five thousand sessions take some 40 ms to encode;
+	// in one go, that is 40 ms in which a session may have to wait for a processor.
+	encodeFor  = 200 * time.Microsecond
+	encodeRest = 2 * time.Millisecond
+)
+
+// encoder makes JSON of a large answer, in pieces.
+type encoder struct {
+	text  []byte
+	since time.Time // of the last rest
+	err   error
+}
+
+// encode makes a line of JSON of an answer.
+func encode(what any) ([]byte, error) {
+	e := encoder{since: time.Now()}
+	switch what := what.(type) {
+	case messages.Sessions:
+		e.text = append(e.text, '[')
+		for i := range what {
+			e.separate(i)
+			e.piece(&what[i])
+		}
+		e.text = append(e.text, ']')
+	case messages.Node:
+		e.node(&what)
+	default:
+		e.piece(what)
+	}
+	return append(e.text, '\n'), e.err
+}
+
+// node encodes the children one by one, down to those that have none.
+func (e *encoder) node(n *messages.Node) {
+	alone := *n
+	alone.Children = []messages.Node{}
+	e.piece(&alone)
+	if len(n.Children) == 0 || e.err != nil {
+		return
+	}
+	e.text = e.text[:len(e.text)-len("]}")] // the children are the last field
+	for i := range n.Children {
+		e.separate(i)
+		e.node(&n.Children[i])
+	}
+	e.text = append(e.text, "]}"...)
+}
+
+func (e *encoder) separate(i int) {
+	if i > 0 {
+		e.text = append(e.text, ',')
+	}
+}
+
+func (e *encoder) piece(what any) {
+	if time.Since(e.since) > encodeFor {
+		time.Sleep(encodeRest)
+		e.since = time.Now()
+	}
+	text, err := json.Marshal(what)
+	if err != nil && e.err == nil {
+		e.err = err
+	}
+	e.text = append(e.text, text...)
+}

@@ -1,0 +1,49 @@
+package admin
+
+import (
+	"io"
+	"sync"
+	"time"
+)
+
+const (
+	// paceBytes is how many bytes a second all large answers together may take. Writing them costs the system's time, and reading them
+	// the callers', on the processors that move the bytes of sessions: at 48 MB a second the p99 of a round trip was ten times as long.
+	// The tree of 5,000 sessions is 3 MB.
+	paceBytes = 8 << 20
+	// paceChunk is how many bytes are written at a time; an answer that is not larger is not paced.
+	paceChunk = 64 << 10
+)
+
+// pacer has callers take turns in writing large answers.
+type pacer struct {
+	mu   sync.Mutex
+	next time.Time // when the next chunk may be written
+}
+
+// write writes the whole text, or as much of it as the caller takes.
+func (p *pacer) write(w io.Writer, text []byte) {
+	for large := len(text) > paceChunk; len(text) > 0; {
+		n := min(len(text), paceChunk)
+		if large {
+			time.Sleep(p.reserve(n))
+		}
+		if _, err := w.Write(text[:n]); err != nil {
+			return
+		}
+		text = text[n:]
+	}
+}
+
+// reserve returns how long to wait before writing n bytes.
+func (p *pacer) reserve(n int) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if p.next.Before(now) {
+		p.next = now
+	}
+	wait := p.next.Sub(now)
+	p.next = p.next.Add(time.Duration(n) * time.Second / paceBytes)
+	return wait
+}
