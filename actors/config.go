@@ -87,10 +87,10 @@ const defaultChaosTarget = "*/session-*/*"
 // withDefaults fills in what was left at zero, and reports what makes no sense, naming the field.
 func (c Config) withDefaults() (Config, error) {
 	if c.Host == "" {
-		return c, errors.New("Config.Host: the destination is missing")
+		return c, errors.New("field Host of the Config: the destination is missing")
 	}
 	if c.Port == 0 {
-		return c, errors.New("Config.Port: the destination's port is missing")
+		return c, errors.New("field Port of the Config: the destination's port is missing")
 	}
 	for _, d := range [...]struct {
 		name  string
@@ -100,7 +100,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"DrainTimeout", c.DrainTimeout}, {"Within", c.Within},
 	} {
 		if d.value < 0 {
-			return c, fmt.Errorf("Config.%s: the time %v is negative", d.name, d.value)
+			return c, fmt.Errorf("field %s of the Config: the time %v is negative", d.name, d.value)
 		}
 	}
 	for _, n := range [...]struct {
@@ -108,15 +108,15 @@ func (c Config) withDefaults() (Config, error) {
 		value int
 	}{{"MaxSessions", c.MaxSessions}, {"MaxRestarts", c.MaxRestarts}, {"Loops", c.Loops}} {
 		if n.value < 0 {
-			return c, fmt.Errorf("Config.%s: %d is negative", n.name, n.value)
+			return c, fmt.Errorf("field %s of the Config: %d is negative", n.name, n.value)
 		}
 	}
 	if !(c.Chaos >= 0 && c.Chaos <= 1e9) { // NaN is neither
-		return c, fmt.Errorf("Config.Chaos: %v is not a number of kills a second", c.Chaos)
+		return c, fmt.Errorf("field Chaos of the Config: %v is not a number of kills a second", c.Chaos)
 	}
 	for _, s := range c.Strategies {
 		if s.Name == "" || s.Answer == nil {
-			return c, fmt.Errorf("Config.Strategies: %q has no name, or no Answer", s.Name)
+			return c, fmt.Errorf("field Strategies of the Config: %q has no name, or no Answer", s.Name)
 		}
 	}
 	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, 10*time.Second)
@@ -126,7 +126,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Within = cmp.Or(c.Within, 10*time.Second)
 	c.ChaosTarget = cmp.Or(c.ChaosTarget, defaultChaosTarget)
 	if _, err := path.Match(c.ChaosTarget, ""); err != nil {
-		return c, fmt.Errorf("Config.ChaosTarget: %q is not a pattern: %w", c.ChaosTarget, err)
+		return c, fmt.Errorf("field ChaosTarget of the Config: %q is not a pattern: %w", c.ChaosTarget, err)
 	}
 	c.Loops = cmp.Or(c.Loops, max(1, runtime.GOMAXPROCS(0)/2))
 	limit := descriptorLimit()

@@ -80,8 +80,8 @@ func (c *connection) describe() sessionRecord {
 		age:   time.Duration(max(now-c.opened, 0)), idle: time.Duration(max(now-last, 0)),
 		relays: c.children[0].pid != nil,
 	}
-	if r.actorRecord.state == "running" || c.state == closing {
-		r.actorRecord.state = c.state.String()
+	if r.state == "running" || c.state == closing {
+		r.state = c.state.String()
 	}
 	r.strategy = e.supervision.Load().Name
 	if r.relays {
@@ -155,7 +155,7 @@ func (p *part) node() messages.Node {
 	room := make([]messages.Node, each*len(p.sessions))
 	for i := range p.sessions {
 		r := &p.sessions[i]
-		n := r.actorRecord.node()
+		n := r.node()
 		if r.relays {
 			n.Children, room = room[:each:each], room[each:]
 			for j, c := range r.children {
