@@ -20,13 +20,16 @@
 //
 // # The rooms
 //
-//	tree.go, supervision.go, restart.go      who there is, what is decided, how that is carried out
+//	tree.go, supervision.go                  who there is, and what is decided
+//	restart.go, failures.go                  how that is carried out, and what is kept of failures
 //	listener.go, acceptor.go, chaos.go       the actors of an endpoint; endpoint.go is what they must not lose
 //	session.go, reader.go, writer.go         the actors of a connection; connection.go is what they must not lose
 //	connect.go, ending.go                    the session's states before and after relaying; timeouts.go and progress.go watch over it
 //	guardian.go, child.go, shared.go         the root; what a supervisor keeps of a child; what all have in common
 //	mailbox.go, bell.go, lane.go             on which goroutine an actor runs, and why no actor ever blocks another
-//	proxy.go, config.go, limits.go, listen.go, resolver.go     the door, and what lies behind it
+//	proxy.go, kill.go, config.go             the door
+//	start.go, limits.go, listen.go           what lies behind it; balance.go: between several listeners
+//	resolver.go, itself.go                   where the destination is, and that it is not the proxy
 //	survey.go, describe.go                   answers for those who ask what there is
 //	point.go                                 the places at which a test can have an actor fail
 //

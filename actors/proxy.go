@@ -3,16 +3,10 @@ package actors
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"net/netip"
-	"strings"
-	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
-	cmap "github.com/orcaman/concurrent-map"
 
-	"tcpproxy/actors/internal/wire"
 	"tcpproxy/messages"
 )
 
@@ -30,103 +24,6 @@ var (
 	// ErrNoActor says that no actor of the proxy has that PID.
 	ErrNoActor = errors.New("no such actor")
 )
-
-// Start listens and makes the tree. It returns when the tree stands: a message to listener/acceptor that is sent right afterwards is
-// delivered. The error, if any, names what is wrong with the Config, or the address and the cause.
-// onEvent (may be nil) is subscribed to the event stream before anything else happens, so that it misses nothing; see messages.
-func Start(cfg Config, onEvent func(event any)) (*Proxy, error) {
-	s, err := newShared(cfg)
-	if err != nil {
-		return nil, err
-	}
-	sockets, err := listen(&s.cfg)
-	if err != nil {
-		return nil, err
-	}
-	s.addr = wire.LocalAddr(sockets[0])
-	p := &Proxy{shared: s}
-	for i, fd := range sockets {
-		e, err := newEndpoint(s, listenerName(i, len(sockets)), i, fd)
-		if err != nil {
-			for _, fd := range sockets {
-				wire.CloseDescriptor(fd)
-			}
-			for _, e := range s.endpoints {
-				e.lane.discard()
-			}
-			return nil, err
-		}
-		s.endpoints = append(s.endpoints, e)
-	}
-	if onEvent != nil {
-		s.system.EventStream.Subscribe(onEvent)
-	}
-	p.run()
-	return p, nil
-}
-
-// newShared checks the Config, and makes what all actors have in common.
-func newShared(cfg Config) (*shared, error) {
-	cfg, err := cfg.withDefaults()
-	if err != nil {
-		return nil, err
-	}
-	limit := descriptorLimit()
-	s := &shared{cfg: cfg, log: cfg.Log, done: make(chan struct{})}
-	s.surveyor.shared = s
-	s.descriptors.limit, s.descriptors.scarce = limit, limit-reserved(limit)
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
-	chosen, err := strategyNamed("supervision strategy", cfg.Supervision, cfg.strategiesOnOffer())
-	if err != nil {
-		return nil, err
-	}
-	s.supervision.Store(&chosen)
-	if s.sessionStrategy, err = strategyNamed("session supervision", cfg.SessionSupervision, sessionStrategies); err != nil {
-		return nil, err
-	}
-	s.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quietly(s.log) }))
-	condense(s.system.ProcessRegistry)
-	return s, nil
-}
-
-// run sets the loops going, has the guardian spawn the listeners, and waits until they stand.
-func (p *Proxy) run() {
-	s := p.shared
-	g := newGuardian(s, s.endpoints)
-	var running sync.WaitGroup
-	for _, e := range s.endpoints {
-		running.Go(e.lane.loop.Run)
-	}
-	go func() {
-		running.Wait()
-		s.system.Shutdown()
-		close(s.done)
-	}()
-	for _, e := range s.endpoints {
-		e.lane.do(func() { g.spawn(e) })
-		<-e.standing
-	}
-}
-
-// condense replaces the registry's 32,768 shards with 32. They are there to keep many processors from meeting at one lock; a few
-// loops seldom meet, while so many nearly empty maps cost 3 MB, and each actor a kilobyte and a cache miss.
-func condense(r *actor.ProcessRegistryValue) {
-	few := cmap.New()
-	for _, slice := range r.LocalPIDs.LocalPIDs {
-		slice.IterCb(func(id string, process any) { few.Set(id, process) }) // Items would start a goroutine for each shard
-	}
-	r.LocalPIDs = &actor.SliceMap{LocalPIDs: []cmap.ConcurrentMap{few}}
-}
-
-// listenerName is the PID of a listener: with a single loop there is but one.
-func listenerName(i, of int) string {
-	if of == 1 {
-		return tree[RoleListener].name
-	}
-	return fmt.Sprintf("%s-%d", tree[RoleListener].name, i+1)
-}
 
 // Addr is the address that the proxy listens on, with the port that the system chose if ListenPort was 0.
 func (p *Proxy) Addr() netip.AddrPort { return p.shared.addr }
@@ -234,59 +131,4 @@ func (p *Proxy) SetSupervision(name string) error {
 	was := p.shared.supervision.Swap(&chosen)
 	p.shared.publish(messages.SupervisionChanged{Strategy: chosen.Name, Was: was.Name})
 	return nil
-}
-
-// Ways to kill an actor.
-const (
-	// KillPanic makes the actor panic between two messages.
-	KillPanic = "panic"
-	// KillStop stops it from outside, as nobody in the tree would.
-	KillStop = "stop"
-)
-
-// Kill kills an actor, for fault injection: mode is KillPanic or KillStop, and by says on whose behalf, for the log. It does not wait.
-// What becomes of the actor is told by the events ActorFailed and ActorRestarted. The error is ErrNoActor, or names the modes.
-func (p *Proxy) Kill(pid, mode, by string) error {
-	if mode != KillPanic && mode != KillStop {
-		return fmt.Errorf("unknown way to kill %q: it is %s or %s", mode, KillPanic, KillStop)
-	}
-	role, ours := p.shared.roleOf(pid)
-	if _, found := p.shared.system.ProcessRegistry.GetLocal(pid); !found || !ours {
-		return ErrNoActor
-	}
-	p.shared.kill(pid, role, mode, by)
-	return nil
-}
-
-// roleOf tells the role by a PID; false if it is none of the proxy's.
-func (s *shared) roleOf(pid string) (Role, bool) {
-	for _, e := range s.endpoints {
-		if pid == e.name {
-			return RoleListener, true
-		}
-		rest, below := strings.CutPrefix(pid, e.name+"/")
-		if !below {
-			continue
-		}
-		session, child, deeper := strings.Cut(rest, "/")
-		for r := RoleAcceptor; r < roles; r++ {
-			switch {
-			case r < RoleSession && !deeper && rest == tree[r].name,
-				r == RoleSession && !deeper && strings.HasPrefix(session, tree[r].name),
-				r > RoleSession && child == tree[r].name:
-				return r, true
-			}
-		}
-	}
-	return 0, false
-}
-
-// kill says so and does it.
-func (s *shared) kill(pid string, role Role, mode, by string) {
-	s.publish(messages.ActorKilled{PID: pid, Kind: role.String(), Mode: mode, By: by})
-	if mode == KillStop {
-		s.system.Root.Stop(s.system.NewLocalPID(pid))
-	} else {
-		s.system.Root.Send(s.system.NewLocalPID(pid), &messages.Fail{Reason: "killed by " + by})
-	}
 }

@@ -1,0 +1,109 @@
+package actors
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/asynkron/protoactor-go/actor"
+	cmap "github.com/orcaman/concurrent-map"
+
+	"tcpproxy/actors/internal/wire"
+)
+
+// Start listens and makes the tree. It returns when the tree stands: a message to listener/acceptor that is sent right afterwards is
+// delivered. The error, if any, names what is wrong with the Config, or the address and the cause.
+// onEvent (may be nil) is subscribed to the event stream before anything else happens, so that it misses nothing; see messages.
+func Start(cfg Config, onEvent func(event any)) (*Proxy, error) {
+	s, err := newShared(cfg)
+	if err != nil {
+		return nil, err
+	}
+	sockets, err := listen(&s.cfg)
+	if err != nil {
+		return nil, err
+	}
+	s.addr = wire.LocalAddr(sockets[0])
+	p := &Proxy{shared: s}
+	for i, fd := range sockets {
+		e, err := newEndpoint(s, listenerName(i, len(sockets)), i, fd)
+		if err != nil {
+			for _, fd := range sockets {
+				wire.CloseDescriptor(fd)
+			}
+			for _, e := range s.endpoints {
+				e.lane.discard()
+			}
+			return nil, err
+		}
+		s.endpoints = append(s.endpoints, e)
+	}
+	if onEvent != nil {
+		s.system.EventStream.Subscribe(onEvent)
+	}
+	p.run()
+	return p, nil
+}
+
+// newShared checks the Config, and makes what all actors have in common.
+func newShared(cfg Config) (*shared, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	limit := descriptorLimit()
+	s := &shared{cfg: cfg, log: cfg.Log, done: make(chan struct{})}
+	s.surveyor.shared = s
+	s.descriptors.limit, s.descriptors.scarce = limit, limit-reserved(limit)
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	chosen, err := strategyNamed("supervision strategy", cfg.Supervision, cfg.strategiesOnOffer())
+	if err != nil {
+		return nil, err
+	}
+	s.supervision.Store(&chosen)
+	if s.sessionStrategy, err = strategyNamed("session supervision", cfg.SessionSupervision, sessionStrategies); err != nil {
+		return nil, err
+	}
+	s.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quietly(s.log) }))
+	condense(s.system.ProcessRegistry)
+	return s, nil
+}
+
+// run sets the loops going, has the guardian spawn the listeners, and waits until they stand.
+func (p *Proxy) run() {
+	s := p.shared
+	g := newGuardian(s, s.endpoints)
+	var running sync.WaitGroup
+	for _, e := range s.endpoints {
+		running.Go(e.lane.loop.Run)
+	}
+	go func() {
+		running.Wait()
+		s.system.Shutdown()
+		close(s.done)
+	}()
+	for _, e := range s.endpoints {
+		e.lane.do(func() { g.spawn(e) })
+		<-e.standing
+	}
+}
+
+// condense replaces the registry's 32,768 shards with 32. They are there to keep many processors from meeting at one lock; a few
+// loops seldom meet, while so many nearly empty maps cost 3 MB, and each actor a kilobyte and a cache miss.
+func condense(r *actor.ProcessRegistryValue) {
+	few := cmap.New()
+	for _, slice := range r.LocalPIDs.LocalPIDs {
+		slice.IterCb(func(id string, process any) { few.Set(id, process) }) // Items would start a goroutine for each shard
+	}
+	r.LocalPIDs = &actor.SliceMap{LocalPIDs: []cmap.ConcurrentMap{few}}
+}
+
+// listenerName is the PID of a listener: with a single loop there is but one.
+func listenerName(i, of int) string {
+	if of == 1 {
+		return tree[RoleListener].name
+	}
+	return fmt.Sprintf("%s-%d", tree[RoleListener].name, i+1)
+}
