@@ -1,5 +1,7 @@
 package actors
 
+import "time"
+
 // progress is what a session knows of how its bytes get on. Progress is what the peers do, not what the system buffers for them: so
 // beside the bytes that were read and written, the bytes that a peer acknowledges count. A slow reader may leave its socket unwritable
 // for minutes while it empties a large send buffer. All times are those of Loop.Now.
@@ -21,12 +23,19 @@ func (p *progress) last(d side) int64 { return max(p.moved[d], p.takenAt[d]) }
 // lastOfAll is when either direction last made any.
 func (p *progress) lastOfAll() int64 { return max(p.last(up), p.last(down)) }
 
+// stood is how late a look must be, while bytes wait, to show that the whole process was stopped for a while (a session then looks every
+// 200 ms). That time is nobody's silence: neither could the peers' bytes be passed on.
+const stood = int64(time.Second)
+
 // refreshProgress compares with the last look; it reports whether everything is at rest: nothing moved, nothing waits.
 func (c *connection) refreshProgress(now int64) (rested bool) {
 	p := &c.progress
 	rested = true
 	for _, d := range [...]side{up, down} {
 		f := &c.flow[d]
+		if late := now - p.at; p.waits[d] && late > stood {
+			p.takenAt[d] += late
+		}
 		unsent := c.socket[d.other()].Unsent()
 		waits := unsent > 0 || f.Held()
 		if taken := int64(f.Moved()) - int64(unsent); taken > p.taken[d] {

@@ -25,6 +25,7 @@ var faults = []fault{
 	{"cuts-early", "ends connections at 3/10 of the timeout", cutsEarly},
 	{"any-byte-counts", "takes a byte in one direction for progress in both", anyByteCounts},
 	{"writes-count", "takes only its own writes for progress, not what the peer takes from the buffers", writesCount},
+	{"buffer-counts", "takes what the system has buffered for a peer for progress of the peer", bufferCounts},
 	{"blind-clock", "looks at the clock before it looks at the sockets", blindClock},
 	{"urgent-ends", "takes the urgent mark for the end of the stream", urgentEnds},
 	{"lazy-connect", "connects to the destination when the client has spoken", lazyConnect},

@@ -27,6 +27,12 @@ func writesCount(p *proxy) {
 	p.hung = func(s *session, now time.Time) bool { return quiet(s.up, now) || quiet(s.down, now) }
 }
 
+// bufferCounts takes a byte that could be written for one that the peer has taken.
+func bufferCounts(p *proxy) {
+	quiet := func(d *direction, now time.Time) bool { return d.pending() && d.silent(now, p.timeout) }
+	p.hung = func(s *session, now time.Time) bool { return quiet(s.up, now) || quiet(s.down, now) }
+}
+
 // blindClock comes to the sockets last. What has arrived while the process stood still is not read before the clock has been looked at.
 func blindClock(p *proxy) {
 	p.unread = func(*session) bool { return false }

@@ -30,7 +30,9 @@ type direction struct {
 	began  atomic.Int64 // when the write began that is under way
 	ended  atomic.Bool
 
-	taken uint64 // how many bytes the peer has acknowledged; only watch uses it
+	// Only watch uses these: how many bytes the peer has acknowledged, and when that last grew, or bytes began to wait for it.
+	taken   uint64
+	takenAt time.Time
 }
 
 func newSession(p *proxy, client, server *net.TCPConn) *session {
@@ -148,6 +150,7 @@ func (d *direction) pending() bool { return d.held.Load() || d.passed.Load() > i
 // the peer reads.
 func (d *direction) look(now time.Time) {
 	if !d.pending() {
+		d.takenAt = now
 		return
 	}
 	raw, err := d.to.SyscallConn()
@@ -157,7 +160,7 @@ func (d *direction) look(now time.Time) {
 	_ = raw.Control(func(fd uintptr) {
 		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
 		if err == nil && info.Bytes_acked > d.taken {
-			d.taken = info.Bytes_acked
+			d.taken, d.takenAt = info.Bytes_acked, now
 			d.touch(now)
 		}
 	})
@@ -168,7 +171,7 @@ func (d *direction) silent(now time.Time, limit time.Duration) bool {
 }
 
 func (d *direction) hung(now time.Time, limit time.Duration) bool {
-	return d.pending() && d.silent(now, limit)
+	return d.pending() && now.Sub(d.takenAt) >= limit
 }
 
 func ioctl(c *net.TCPConn, request uint) (n int, err error) {
