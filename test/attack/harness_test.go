@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -25,8 +26,22 @@ import (
 // fails.
 const patience = 20 * time.Second
 
-// full asks for the long form of each attack.
-var full = os.Getenv("ATTACK") == "full"
+// full reports whether the long form of each attack is asked for. It looks when it is needed, so that the go command learns that a
+// result depends on it, and does not show that of the other form.
+func full() bool { return os.Getenv("ATTACK") == "full" }
+
+// sources opens the folders of the program, once, for the go command to learn that the results depend on what is in them: it sees what
+// a test imports and opens, but not what it builds.
+var sources = sync.OnceFunc(func() {
+	for _, top := range []string{"../../actors", "../../cmd", "../../messages"} {
+		_ = filepath.WalkDir(top, func(path string, d os.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				_, err = os.ReadDir(path)
+			}
+			return err
+		})
+	}
+})
 
 // binary is the program under test, built once for all tests.
 var binary string
@@ -80,7 +95,7 @@ func underRace() bool {
 // amount is how much of something an attack takes: short or long, and a quarter of it under the race detector, which is slow.
 func amount(short, long int) int {
 	n := short
-	if full {
+	if full() {
 		n = long
 	}
 	if underRace() {
@@ -168,6 +183,7 @@ func startPrepared(t *testing.T, prepare preparation, listen, destination string
 // spawn starts the program, whatever it may do then. At the end of the test it is killed, and its log must not tell of a defect.
 func spawn(t *testing.T, prepare preparation, args ...string) *proxy {
 	t.Helper()
+	sources()
 	p := &proxy{t: t, cmd: exec.Command(binary, args...), log: &journal{}, ended: make(chan struct{})}
 	p.cmd.Stderr = p.log
 	p.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0") // else the race detector puts off the end by a second
