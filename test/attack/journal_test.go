@@ -54,7 +54,6 @@ func (j *journal) tail(n int) string {
 	return text[max(0, len(text)-n):]
 }
 
-
 // lines are the lines of a text, without empty ones.
 func lines(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })

@@ -15,7 +15,9 @@ import (
 type holdings struct{ sockets, pipes, others int }
 
 // beyond reports whether something is held that was not held before.
-func (h holdings) beyond(before holdings) bool { return h.sockets > before.sockets || h.others > before.others }
+func (h holdings) beyond(before holdings) bool {
+	return h.sockets > before.sockets || h.others > before.others
+}
 
 // holds counts the proxy's descriptors.
 func (p *proxy) holds() (h holdings) {
