@@ -15,6 +15,7 @@ import (
 // been silent must not be taken for idle, nor for hung, however often that happens and whatever they were about. A true jump of the clock
 // cannot be had without changing that of the machine.
 func TestTimeThatIsLost(t *testing.T) {
+	t.Parallel()
 	p := startProxy(t, echoing(t), "--idle-timeout", "1s", "--hang-timeout", "1s", "--log-level", "info")
 	random := chance(t)
 	talkers := amount(50, 500)

@@ -53,6 +53,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv(measuring) != "" {
 		os.Exit(measure())
 	}
+	// The attacks that may run at once do little but wait, so more of them may than there are processors.
+	if flag.Lookup("test.parallel").Value.String() == flag.Lookup("test.parallel").DefValue {
+		_ = flag.Set("test.parallel", "16")
+	}
 	dir, err := os.MkdirTemp("", "tcpproxy-attack-")
 	if err == nil {
 		binary = filepath.Join(dir, "tcpproxy")

@@ -66,7 +66,7 @@ func TestSignalsUnderOverload(t *testing.T) {
 				stays := p.dial(t) // so that draining has something to wait for
 				stop := o.start(t, p)
 				defer stop()
-				time.Sleep(time.Duration(amount(300, 2000)) * time.Millisecond) // the overload is what is wanted, and has no event
+				time.Sleep(time.Duration(amount(150, 2000)) * time.Millisecond) // the overload is what is wanted, and has no event
 				for _, first := range s.first {
 					if p.hasEnded() {
 						t.Fatalf("the proxy has ended before it was told to, by %v", first)
