@@ -14,6 +14,7 @@ import (
 // proxy's clients: with few descriptors, hundreds of callers who are silent, slow, or keep a connection that they have used, and clients
 // come and go meanwhile as ever.
 func TestAdminClientsDoNotTakeTheDescriptors(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name string
 		// hold is what a caller does once it is connected.

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// A machine that sleeps, or a process that is stopped, loses time: when it goes on every timer is due at once. Sessions whose peers have not
-// been silent must not be taken for idle, nor for hung, however often that happens and whatever they were about. A true jump of the clock
-// cannot be had without changing that of the machine.
+// A machine that sleeps, or a process that is stopped, loses time: when it goes on every timer is due at once. Sessions whose peers have
+// not been silent must not be taken for idle, nor for hung, however often that happens and whatever they were about. A true jump of the
+// clock cannot be had without changing that of the machine.
 func TestTimeThatIsLost(t *testing.T) {
 	t.Parallel()
 	p := startProxy(t, echoing(t), "--idle-timeout", "1s", "--hang-timeout", "1s", "--log-level", "info")
@@ -55,6 +55,7 @@ func TestTimeThatIsLost(t *testing.T) {
 // A machine may have been up for very long, or hardly at all; timeouts are spans, and do not depend on where the clock stands. A clock
 // of 32 bits of milliseconds comes round after 49 days: one proxy is started just before.
 func TestClocksThatStandElsewhere(t *testing.T) {
+	t.Parallel()
 	for name, seconds := range map[string]string{"ten years": "315360000", "49 days": "4294965"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

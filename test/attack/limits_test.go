@@ -12,6 +12,7 @@ import (
 // With hardly any descriptors, or for one session at a time, everybody's turn comes: many more clients than fit come at once, are slow
 // to leave, and all are served. A proxy that gives a descriptor to every client and none to their destinations would stand still.
 func TestTinyLimits(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name    string
 		prepare preparation

@@ -121,16 +121,17 @@ var (
 	nobody   = netip.MustParseAddr("127.0.0.99") // where nobody listens
 )
 
-// A name server may be slow, silent or wrong. That is the matter of those who wait for it: they are told within --connect-timeout, sessions
-// that have their connection do not notice, and as soon as it answers again all is well.
+// A name server may be slow, silent or wrong. That is the matter of those who wait for it: they are told within --connect-timeout,
+// sessions that have their connection do not notice, and as soon as it answers again all is well.
 func TestNameServersThatMisbehave(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		answer nameAnswer
 		cause  string // how the sessions end; empty: they do not, and the client is served
 	}{
 		{"silent", nameAnswer{silent: true}, "unresolved"},
-		{"slower than the timeout", nameAnswer{delay: 5 * time.Second, addrs: []netip.Addr{loopback}}, "unresolved"},
+		{"slower than the timeout", nameAnswer{delay: 3 * time.Second, addrs: []netip.Addr{loopback}}, "unresolved"},
 		{"slow", nameAnswer{delay: 300 * time.Millisecond, addrs: []netip.Addr{loopback}}, ""},
 		{"no such name any more", nameAnswer{missing: true}, "unresolved"},
 		{"an answer to something else", nameAnswer{wrongID: true, addrs: []netip.Addr{loopback}}, "unresolved"},
@@ -145,7 +146,8 @@ func TestNameServersThatMisbehave(t *testing.T) {
 			good := nameAnswer{addrs: []netip.Addr{loopback}}
 			s := startNameServer(t, n, good)
 			serve(t, n.listen("127.0.0.1:7000"), echo)
-			p := startPrepared(t, n.enterNamed(t), "127.0.0.1", "fickle.example:7000", "--connect-timeout", "2s", "--idle-timeout", "30s", "--log-level", "debug")
+			p := startPrepared(t, n.enterNamed(t), "127.0.0.1", "fickle.example:7000",
+				"--connect-timeout", "2s", "--idle-timeout", "30s", "--log-level", "debug")
 			before := p.holds()
 			dial := func() (*net.TCPConn, error) {
 				c, err := n.dial(net.Dialer{Timeout: patience}, p.addr)

@@ -15,6 +15,7 @@ import (
 // A peer whose machine is gone says nothing at all: no FIN, no RST, and what it is sent is never acknowledged. The proxy's system keeps
 // what it cannot send, and takes still more, so that to a program that watches its own writes only all seems well for a long time.
 func TestPeersThatVanish(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		cause  string
@@ -104,7 +105,10 @@ func TestPeersThatVanish(t *testing.T) {
 				close(started)
 			}
 			select {
-			case <-ended:
+			case err := <-ended:
+				if err != nil {
+					t.Error(err)
+				}
 			case <-time.After(2 * patience):
 				t.Fatal("the sides that are still there were not told")
 			}

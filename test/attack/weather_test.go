@@ -5,17 +5,16 @@ package attack
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"testing"
 	"time"
-
-	"io"
 )
 
-// Whatever the network does to packets, every byte arrives, once and in order, both ways and at the same time: peers lie behind a cable that
-// loses, delays, doubles, reorders and corrupts. What the proxy is shown by that is short reads and writes of every size, ends that come
-// late, and resets of nobody.
+// Whatever the network does to packets, every byte arrives, once and in order, both ways and at the same time: peers lie behind a cable
+// that loses, delays, doubles, reorders and corrupts. What the proxy is shown by that is short reads and writes of every size, ends that
+// come late, and resets of nobody.
 func TestBadCables(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -27,7 +26,8 @@ func TestBadCables(t *testing.T) {
 		{"delay", weather{delay: 20 * time.Millisecond}, 1 << 20, 16 << 20},
 		{"disorder", weather{jitter: 4 * time.Millisecond}, 256 << 10, 8 << 20},
 		{"corruption", weather{corrupted: 0.02, delay: time.Millisecond}, 256 << 10, 8 << 20},
-		{"all of it", weather{loss: 0.01, twice: 0.02, corrupted: 0.01, delay: time.Millisecond, jitter: 3 * time.Millisecond}, 192 << 10, 4 << 20},
+		{"all of it", weather{loss: 0.01, twice: 0.02, corrupted: 0.01, delay: time.Millisecond, jitter: 3 * time.Millisecond},
+			192 << 10, 4 << 20},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -53,7 +53,8 @@ func TestBadCables(t *testing.T) {
 					mu.Unlock()
 				}
 			})
-			p := startPrepared(t, here.enter, "10.78.0.1", "10.78.0.2:7000", "--connect-timeout", "30s", "--hang-timeout", "30s", "--idle-timeout", "30s")
+			p := startPrepared(t, here.enter, "10.78.0.1", "10.78.0.2:7000",
+				"--connect-timeout", "30s", "--hang-timeout", "30s", "--idle-timeout", "30s")
 			before := p.holds()
 			sessions := 6
 			err := each(sessions, sessions, func(i int) error {
