@@ -9,7 +9,7 @@ PORT   = 80
 LISTEN = 3000
 
 .DEFAULT_GOAL := build
-.PHONY: help build run test race lint cross conformance conformance-full peers havoc bench profile clean install-peers FORCE
+.PHONY: help build run test race lint cross conformance conformance-full peers havoc attack bench profile clean install-peers FORCE
 
 help: ## show this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ peers: install-peers ## run the tester on other forwarders too, and write test/c
 
 havoc: ## kill actors at random under load: make havoc SEED=n
 	HAVOC_SEED=$(SEED) go test -race -count 1 -run Havoc -v ./test
+
+attack: install-peers ## the attacks in their long form, some minutes: make attack [ATTACK_SEED=n]
+	ATTACK=full ATTACK_SEED=$(ATTACK_SEED) go test -count 1 -timeout 30m -v ./test/attack
 
 bench: ## measure against HAProxy, nginx and io.Copy: make bench [WORK=rtt] [ROUNDS=3]
 	go build -o bin/bench ./test/bench
