@@ -6,6 +6,7 @@ import (
 	"net"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,26 +21,32 @@ func TestTimeThatIsLost(t *testing.T) {
 	random := chance(t)
 	talkers := amount(50, 500)
 	conns := make([]*net.TCPConn, talkers)
-	for i := range conns {
-		conns[i] = p.dial(t)
-		if err := ping(conns[i]); err != nil {
-			t.Fatal(err)
-		}
-	}
 	over := make(chan struct{})
 	talked := make(chan error, 1)
+	var talking sync.WaitGroup
+	talking.Add(talkers)
 	go func() {
 		talked <- each(talkers, talkers, func(i int) error {
+			once := sync.OnceFunc(talking.Done)
+			defer once()
+			conn, err := net.DialTimeout("tcp", p.addr, patience)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = conn.Close() }()
+			conns[i] = conn.(*net.TCPConn)
 			for round := 0; !isClosed(over); round++ {
 				_ = conns[i].SetDeadline(time.Now().Add(patience))
 				if err := ping(conns[i]); err != nil {
 					return err
 				}
+				once()
 				time.Sleep(time.Duration(i%10) * 10 * time.Millisecond) // some talk without a break, some with
 			}
 			return nil
 		})
 	}()
+	talking.Wait()
 	for range amount(3, 20) {
 		p.signal(syscall.SIGSTOP)
 		time.Sleep(time.Second + time.Duration(random.Int64N(int64(time.Second)))) // how long it is stopped is what the test is about
