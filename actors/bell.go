@@ -16,7 +16,7 @@ const (
 	drained
 	revive
 	review
-	stirred
+	active
 	arrived
 	restartDue
 	receiveTimeout
@@ -31,7 +31,7 @@ var bellMessages = [bells]any{
 	drained:        messages.Drained{},
 	revive:         messages.Revive{},
 	review:         messages.Review{},
-	stirred:        messages.Stirred{},
+	active:         messages.Active{},
 	arrived:        messages.Arrived{},
 	restartDue:     messages.RestartDue{},
 	receiveTimeout: &actor.ReceiveTimeout{},

@@ -39,8 +39,8 @@ const (
 	chaosAtOnce = 50
 )
 
-// strike: timer → Chaos.
-type strike struct{}
+// tick: timer → Chaos. It is time to look at the tree.
+type tick struct{}
 
 // victims: a survey → Chaos. The actors that may be killed, by role.
 type victims [roles][]string
@@ -54,7 +54,7 @@ func (c *Chaos) Receive(ctx actor.Context) {
 		c.chaos.begin(c.endpoint, ctx.Self())
 		c.dice.looked = c.lane.loop.Since()
 		c.wait()
-	case *strike:
+	case *tick:
 		go c.look() // chaos would wait; and a survey is not for the lane's goroutine to sort
 		c.wait()
 	case *victims:
@@ -75,7 +75,7 @@ func (c *Chaos) Receive(ctx actor.Context) {
 // wait arranges for the next look.
 func (c *Chaos) wait() {
 	pause := max(chaosEvery, time.Duration(float64(time.Second)/c.cfg.Chaos))
-	c.lane.loop.Arm(&c.dice.timer, pause, runner(func() { c.system.Root.Send(c.chaos.pid, &strike{}) }))
+	c.lane.loop.Arm(&c.dice.timer, pause, runner(func() { c.system.Root.Send(c.chaos.pid, &tick{}) }))
 }
 
 // look finds out whom there is to kill. On a goroutine of its own.
@@ -107,7 +107,7 @@ func (c *Chaos) look() {
 	c.lane.do(func() { c.system.Root.Send(c.chaos.pid, found) })
 }
 
-// kill strikes as often as the rate asks for since the last look: half of the time by a panic, else by a stop.
+// kill kills as often as the rate asks for since the last look: half of the time by a panic, else by a stop.
 func (c *Chaos) kill(found *victims) {
 	d := c.dice
 	now := c.lane.loop.Since()

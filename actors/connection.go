@@ -72,7 +72,7 @@ type connection struct {
 
 	state   state
 	cause   messages.Cause    // set as soon as the ending has a name: by an order, or by what is being waited for
-	stirred bool              // bytes have moved since the session last found everything at rest
+	active  bool              // bytes have moved since the session last found everything at rest
 	early   [sides]wire.Event // what the loop said before there were children to tell
 	shut    [sides]bool       // by direction: its end has been passed on
 	told    bool              // SessionClosed has been published
@@ -105,9 +105,9 @@ func (c *connection) child(r Role) *child { return &c.children[r-RoleClientReade
 // note records that bytes of a direction moved, and wakes the session's watchdog if it had gone to rest.
 func (c *connection) note(direction side) {
 	c.progress.moved[direction] = c.endpoint.lane.loop.Now()
-	if !c.stirred {
-		c.stirred = true
-		c.session.ring(stirred)
+	if !c.active {
+		c.active = true
+		c.session.ring(active)
 	}
 }
 

@@ -27,8 +27,8 @@
 //	connect.go, ending.go                    the session's states before and after relaying; timeouts.go and progress.go watch over it
 //	guardian.go, child.go, shared.go         the root; what a supervisor keeps of a child; what all have in common
 //	mailbox.go, bell.go, lane.go             on which goroutine an actor runs, and why no actor ever blocks another
-//	proxy.go, kill.go, config.go             the door
-//	start.go, limits.go, listen.go           what lies behind it; balance.go: between several listeners
+//	proxy.go, kill.go, config.go             what an owner holds, asks and orders
+//	start.go, limits.go, listen.go           how it begins; balance.go: between several listeners
 //	resolver.go, itself.go                   where the destination is, and that it is not the proxy
 //	survey.go, describe.go                   answers for those who ask what there is
 //	point.go                                 the places at which a test can have an actor fail
@@ -58,7 +58,7 @@
 //
 //	connecting  look up the name (off the loops), try the addresses in turn, 250 ms apart (RFC 8305);
 //	            the client is watched, its bytes are left in its socket
-//	relaying    four children move bytes; the session only hears of ends (Review), of the first byte after a rest (Stirred) and of
+//	relaying    four children move bytes; the session only hears of ends (Review), of the first byte after a rest (Active) and of
 //	            its own receive-timeout, on which it looks whether anyone is silent or stuck
 //	delivering  a side was reset: what it had sent is delivered and acknowledged first
 //	lingering   both directions are over, one because its sink is gone: what that side's peer was sent must arrive

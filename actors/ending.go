@@ -45,7 +45,7 @@ func (s *Session) delivering(ctx actor.Context) {
 	case messages.Review, *actor.ReceiveTimeout:
 		s.fault(PointReview)
 		s.deliver()
-	case messages.Stirred, *messages.Resolved:
+	case messages.Active, *messages.Resolved:
 		// This state polls in any case.
 	default:
 		s.conn.endpoint.unknown(ctx)
@@ -72,7 +72,7 @@ func (s *Session) lingering(ctx actor.Context) {
 	case messages.Review, *actor.ReceiveTimeout:
 		s.fault(PointReview)
 		s.linger()
-	case messages.Stirred, *messages.Resolved:
+	case messages.Active, *messages.Resolved:
 		// This state polls in any case.
 	default:
 		s.conn.endpoint.unknown(ctx)

@@ -76,7 +76,7 @@ func (s *Session) relaying(ctx actor.Context) {
 	switch ctx.Message().(type) {
 	case messages.Review:
 		s.review()
-	case messages.Stirred:
+	case messages.Active:
 		s.startWatchdog()
 	case *actor.ReceiveTimeout:
 		s.checkTimeouts()
@@ -92,7 +92,7 @@ func (s *Session) spawnChildren(ctx actor.Context) {
 	for i := range s.conn.children {
 		s.spawnChild(ctx, s.conn.children[i].role)
 	}
-	s.conn.stirred = true
+	s.conn.active = true
 	s.startWatchdog()
 }
 

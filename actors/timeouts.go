@@ -64,7 +64,7 @@ func (s *Session) checkTimeouts() {
 		c.socket[server].KeepAlive()
 	}
 	if rested {
-		c.stirred = false
+		c.active = false
 		if remains > 0 {
 			s.setReceiveTimeout(remains)
 		}

@@ -27,8 +27,8 @@ type RestartDue struct{}
 // answer; the session looks which.
 type Review struct{}
 
-// Stirred: child → session. The first byte moved since the session last found everything quiet, so it must keep watch again.
-type Stirred struct{}
+// Active: child → session. The first byte moved since the session last found everything quiet, so it must keep watch again.
+type Active struct{}
 
 // Arrived: acceptor → listener. Clients have been accepted and wait for their sessions.
 type Arrived struct{}
@@ -55,7 +55,7 @@ func (RestartDue) IgnoreDeadLetterLogging() {}
 func (Review) IgnoreDeadLetterLogging() {}
 
 // IgnoreDeadLetterLogging: see Readable.
-func (Stirred) IgnoreDeadLetterLogging() {}
+func (Active) IgnoreDeadLetterLogging() {}
 
 // IgnoreDeadLetterLogging: see Readable.
 func (Arrived) IgnoreDeadLetterLogging() {}
