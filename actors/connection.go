@@ -70,13 +70,13 @@ type connection struct {
 	failed [sides]errnum    // by side: what its reset was told with; 0 if it was not reset
 	fd     int32            // the client's descriptor, until the lane watches it; then -1
 
-	state   state
-	cause   messages.Cause    // set as soon as the ending has a name: by an order, or by what is being waited for
-	active  bool              // bytes have moved since the session last found everything at rest
-	early   [sides]wire.Event // what the loop said before there were children to tell
-	shut    [sides]bool       // by direction: its end has been passed on
-	told    bool              // SessionClosed has been published
-	err     error             // what the ending is told with
+	state  state
+	cause  messages.Cause    // set as soon as the ending has a name: by an order, or by what is being waited for
+	active bool              // bytes have moved since the session last found everything at rest
+	early  [sides]wire.Event // what the loop said before there were children to tell
+	shut   [sides]bool       // by direction: its end has been passed on
+	told   bool              // SessionClosed has been published
+	err    error             // what the ending is told with
 
 	dialing  *dialing // while connecting
 	progress progress
