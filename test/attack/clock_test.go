@@ -20,33 +20,29 @@ func TestTimeThatIsLost(t *testing.T) {
 	p := startProxy(t, echoing(t), "--idle-timeout", "1s", "--hang-timeout", "1s", "--log-level", "info")
 	random := chance(t)
 	talkers := amount(50, 500)
-	conns := make([]*net.TCPConn, talkers)
 	over := make(chan struct{})
 	talked := make(chan error, 1)
-	var talking sync.WaitGroup
-	talking.Add(talkers)
+	var connected sync.WaitGroup
+	connected.Add(talkers)
 	go func() {
 		talked <- each(talkers, talkers, func(i int) error {
-			once := sync.OnceFunc(talking.Done)
-			defer once()
-			conn, err := net.DialTimeout("tcp", p.addr, patience)
-			if err != nil {
-				return err
+			// Each talks from when it is connected: one that waited for the others to connect would be idle.
+			c, err := net.DialTimeout("tcp", p.addr, patience)
+			if err == nil {
+				defer func() { _ = c.Close() }()
+				_ = c.SetDeadline(time.Now().Add(patience))
+				err = ping(c)
 			}
-			defer func() { _ = conn.Close() }()
-			conns[i] = conn.(*net.TCPConn)
-			for round := 0; !isClosed(over); round++ {
-				_ = conns[i].SetDeadline(time.Now().Add(patience))
-				if err := ping(conns[i]); err != nil {
-					return err
-				}
-				once()
+			connected.Done()
+			for err == nil && !isClosed(over) {
+				_ = c.SetDeadline(time.Now().Add(patience))
+				err = ping(c)
 				time.Sleep(time.Duration(i%10) * 10 * time.Millisecond) // some talk without a break, some with
 			}
-			return nil
+			return err
 		})
 	}()
-	talking.Wait()
+	connected.Wait()
 	for range amount(3, 20) {
 		p.signal(syscall.SIGSTOP)
 		time.Sleep(time.Second + time.Duration(random.Int64N(int64(time.Second)))) // how long it is stopped is what the test is about

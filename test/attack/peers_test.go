@@ -136,7 +136,7 @@ func reset(c *net.TCPConn) {
 	_ = c.Close()
 }
 
-// each runs f for 0 to n-1, so many at a time, and joins the errors.
+// each runs f for 0 to n-1, so many at a time, and joins the errors. After some it gives up: each may have taken all the patience there is.
 func each(n, atATime int, f func(i int) error) error {
 	var mu sync.Mutex
 	var errs []error
@@ -148,15 +148,14 @@ func each(n, atATime int, f func(i int) error) error {
 				mu.Lock()
 				i := next
 				next++
+				enough := len(errs) >= 5
 				mu.Unlock()
-				if i >= n {
+				if i >= n || enough {
 					return
 				}
 				if err := f(i); err != nil {
 					mu.Lock()
-					if len(errs) < 5 { // the first ones tell enough
-						errs = append(errs, fmt.Errorf("%d: %w", i, err))
-					}
+					errs = append(errs, fmt.Errorf("%d: %w", i, err))
 					mu.Unlock()
 				}
 			}

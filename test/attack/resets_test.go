@@ -73,37 +73,32 @@ func TestClientsThatResetAtEveryStage(t *testing.T) {
 			p := startProxy(t, l.Addr().String(), "--log-level", "info")
 			before := p.holds()
 			clients := amount(300, 4000)
-			rounds := 1
 			if stage.asleep {
-				clients, rounds = amount(300, 2000), amount(1, 5) // as many as wait in the backlog at a time
+				clients = amount(300, 2000) // no more than wait in the backlog
+				p.signal(syscall.SIGSTOP)
 			}
-			for range rounds {
-				if stage.asleep {
-					p.signal(syscall.SIGSTOP)
-				}
-				seeds := make([]uint64, clients)
-				for i := range seeds {
-					seeds[i] = random.Uint64()
-				}
-				err := each(clients, 16, func(i int) error {
-					c, err := net.DialTimeout("tcp", p.addr, patience)
-					if err != nil {
-						return err
-					}
-					_ = c.SetDeadline(time.Now().Add(patience))
-					stage.act(rand.New(rand.NewPCG(seeds[i], 0)), c.(*net.TCPConn))
-					reset(c.(*net.TCPConn))
-					return nil
-				})
-				if stage.asleep {
-					p.signal(syscall.SIGCONT)
-				}
+			seeds := make([]uint64, clients)
+			for i := range seeds {
+				seeds[i] = random.Uint64()
+			}
+			err := each(clients, 16, func(i int) error {
+				c, err := net.DialTimeout("tcp", p.addr, patience)
 				if err != nil {
-					t.Fatal(err)
+					return err
 				}
+				_ = c.SetDeadline(time.Now().Add(patience))
+				stage.act(rand.New(rand.NewPCG(seeds[i], 0)), c.(*net.TCPConn))
+				reset(c.(*net.TCPConn))
+				return nil
+			})
+			if stage.asleep {
+				p.signal(syscall.SIGCONT)
+			}
+			if err != nil {
+				t.Fatal(err)
 			}
 			p.givesBack(t, before)
-			t.Logf("%d clients; what came to the destination ended: %v", clients*rounds, &seen)
+			t.Logf("%d clients; what came to the destination ended: %v", clients, &seen)
 			if n := seen.orderly.Load(); n > 0 {
 				t.Errorf("%d streams that were reset came to the destination with an orderly end", n)
 			}
