@@ -77,6 +77,9 @@ func (f *failure) Who() Role { return f.who.role }
 // Stopped says that no incarnation is left.
 func (f *failure) Stopped() bool { return f.who.gone }
 
+// OnPurpose says that somebody killed the child.
+func (f *failure) OnPurpose() bool { return killOf(f.reason) != "" }
+
 // Reason is what the child panicked with.
 func (f *failure) Reason() any { return f.reason }
 
@@ -125,6 +128,9 @@ func (f *failure) Restart(r Role) {
 	restart(f.endpoint, f.by, c)
 }
 
+// longestDelay keeps a strategy that means "never" from wrapping round to "at once".
+const longestDelay = 1000 * time.Hour
+
 // RestartAfter arms a timer.
 func (f *failure) RestartAfter(r Role, delay time.Duration) {
 	c := f.child(r)
@@ -134,6 +140,7 @@ func (f *failure) RestartAfter(r Role, delay time.Duration) {
 	f.decided("restart", delay)
 	c.cancelRestart(f.endpoint)
 	n := c.noted(f.endpoint)
+	delay = min(delay, longestDelay)
 	n.dueAt = int64(f.endpoint.lane.loop.Since() + delay)
 	f.endpoint.lane.loop.Arm(&n.due, delay, runner(func() {
 		if to := f.by.self(); to != nil {

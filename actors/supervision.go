@@ -18,6 +18,8 @@ type Failure interface {
 	Who() Role
 	// Stopped says that it did not panic but was stopped: there is no incarnation left that could be resumed.
 	Stopped() bool
+	// OnPurpose says that somebody brought it about, chaos for instance, or whoever stopped it: it is no defect.
+	OnPurpose() bool
 	// Reason is what it panicked with, or why it is gone.
 	Reason() any
 	// Children are the failed one and its siblings, in the order in which they were started.
@@ -53,22 +55,20 @@ type Strategy struct {
 // incarnation goes on. If somebody stopped it, its sessions are gone already; a new listener takes over the listening socket and all
 // connections. There is no limit: without a listener there is no proxy, and the connections are worth more than the processor's time.
 func superviseListener(f Failure, _ Strategy) {
-	switch {
-	case !f.Stopped():
-		f.Resume(f.Who())
-	case tooMany(f):
-		f.RestartAfter(f.Who(), backoffDelay(f.Recent(f.Who())-f.Intensity()))
-	default:
+	if f.Stopped() {
 		f.Restart(f.Who())
+		return
 	}
+	f.Resume(f.Who())
 }
 
 // The listener, for the acceptor and chaos, which serve it.
 //
-// They hold nothing, so they are always restarted, and never given up: without the acceptor nobody is let in. What keeps failing is
-// restarted after a pause, which grows, so that a lasting defect does not burn the processor and a passing one costs little.
+// They hold nothing, so they are always restarted, and never given up: without the acceptor nobody is let in. What keeps failing by itself
+// is restarted after a pause, which grows from 10 ms to a second, so that a lasting defect does not burn the processor and a passing one
+// costs little. Whoever kills them on purpose sets the pace himself, and clients need not wait for that.
 func superviseHelper(f Failure, _ Strategy) {
-	if tooMany(f) {
+	if tooMany(f) && !f.OnPurpose() {
 		f.RestartAfter(f.Who(), backoffDelay(f.Recent(f.Who())-f.Intensity()))
 		return
 	}

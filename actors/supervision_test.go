@@ -13,13 +13,15 @@ type sheet struct {
 	who     Role
 	stopped bool
 	recent  int
+	killed  bool
 	said    []string
 	delays  []time.Duration
 }
 
 func (s *sheet) Who() Role       { return s.who }
 func (s *sheet) Stopped() bool   { return s.stopped }
-func (s *sheet) Reason() any     { return "on purpose" }
+func (s *sheet) OnPurpose() bool { return s.killed || s.stopped }
+func (s *sheet) Reason() any     { return "a defect" }
 func (s *sheet) Intensity() int  { return 3 }
 func (s *sheet) Recent(Role) int { return s.recent }
 func (s *sheet) Stop()           { s.said = append(s.said, "stop") }
@@ -86,11 +88,18 @@ func TestDecisions(t *testing.T) {
 			}
 		}
 	}
-	// A listener that is stopped again and again is not given up, either.
-	s := sheet{who: RoleListener, recent: 4, stopped: true}
-	superviseListener(&s, Strategy{})
-	if fmt.Sprint(s.said) != "[restart later listener]" {
-		t.Errorf("a listener that is stopped too often: %v", s.said)
+	// Who is killed on purpose too often is restarted at once all the same, if it is one without whom nobody is served.
+	for _, who := range []Role{RoleListener, RoleAcceptor, RoleChaos} {
+		s := sheet{who: who, recent: 4, stopped: true}
+		tree[who].supervise(&s, Strategy{})
+		if want := fmt.Sprintf("[restart %v]", who); fmt.Sprint(s.said) != want {
+			t.Errorf("%v is stopped too often: %v, want %s", who, s.said, want)
+		}
+	}
+	s := sheet{who: RoleAcceptor, recent: 4, killed: true}
+	superviseHelper(&s, Strategy{})
+	if fmt.Sprint(s.said) != "[restart acceptor]" {
+		t.Errorf("the acceptor is killed too often: %v", s.said)
 	}
 }
 

@@ -25,56 +25,65 @@ func nodeOf(n messages.Node, pid string) (messages.Node, bool) {
 	return messages.Node{}, false
 }
 
-// TestHelpersWaitEachForItself: the acceptor has failed too often and waits for its restart, when chaos fails too often, too. That one's
-// pause must not take the place of the acceptor's, or nobody would ever be let in again.
+// TestHelpersWaitEachForItself: the acceptor fails by itself again and again, and so does chaos. While both wait for their restart, that
+// of one must not take the place of the other's, or nobody would ever be let in again.
 func TestHelpersWaitEachForItself(t *testing.T) {
-	for _, kill := range []string{"fail", "stop"} {
-		t.Run(kill, func(t *testing.T) {
-			r := newRig(t, actors.Config{MaxRestarts: 1, Within: time.Minute, Chaos: rare})
-			strike := r.fail
-			if kill == "stop" {
-				strike = r.stop
-			}
-			const kills = 7 // the pause is then some 300 ms
-			for n := 1; n <= kills; n++ {
-				for _, who := range []string{"listener/acceptor", "listener/chaos"} {
-					strike(who)
-					if err := r.awaitFailures(who, n); err != nil {
-						t.Fatal(err)
-					}
-				}
-				if n < kills {
-					for _, who := range []string{"listener/acceptor", "listener/chaos"} {
-						if err := r.await(who+" is back", func(seen *fault.Seen) bool { return seen.Restarts[who] >= n }); err != nil {
-							t.Fatal(err)
-						}
-					}
-				}
-			}
-			tree, err := r.tree()
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, who := range []string{"listener/acceptor", "listener/chaos"} {
-				if n, ok := nodeOf(tree, who); !ok || n.State != "delayed" {
-					t.Errorf("in the tree %s is %+v", who, n)
-				}
-			}
-			s, err := r.open(1, 1, nil) // a client that comes meanwhile waits
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.close()
-			r.watch.See(func(seen *fault.Seen) {
-				for _, who := range []string{"listener/acceptor", "listener/chaos"} {
-					first, last := seen.Failures[who][0], seen.Failures[who][kills-1]
-					if first.Delay != 0 || last.Delay < 100*time.Millisecond {
-						t.Errorf("%s was restarted after %v for the first time, and after %v in the end", who, first.Delay, last.Delay)
-					}
-				}
-			})
-		})
+	const limit, defects = 1, 8 // the last pause is some 500 ms
+	helpers := []string{"listener/acceptor", "listener/chaos"}
+	r := newRig(t, actors.Config{MaxRestarts: limit, Within: time.Minute, Chaos: rare},
+		fault.At(actors.PointStarted, helpers[0]).Times(defects), fault.At(actors.PointStarted, helpers[1]).Times(defects))
+	for _, who := range helpers {
+		if err := r.awaitFailures(who, defects); err != nil {
+			t.Fatal(err)
+		}
 	}
+	tree, err := r.tree()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, ok := nodeOf(tree, helpers[1]); !ok || n.State != "delayed" {
+		t.Errorf("in the tree %s is %+v", helpers[1], n)
+	}
+	s, err := r.open(1, 1, nil) // a client that comes meanwhile waits
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.close()
+	for _, who := range helpers {
+		if err := r.await(who+" is back", func(seen *fault.Seen) bool { return seen.Restarts[who] >= defects }); err != nil {
+			t.Error(err)
+		}
+	}
+	r.watch.See(func(seen *fault.Seen) {
+		for _, who := range helpers {
+			first, last := seen.Failures[who][0], seen.Failures[who][defects-1]
+			if first.Delay != 0 || last.Delay < 100*time.Millisecond || first.Kill != "" {
+				t.Errorf("%s was restarted after %v for the first time, and after %v in the end", who, first.Delay, last.Delay)
+			}
+		}
+	})
+}
+
+// TestKilledHelpersDoNotWait: who kills the acceptor on purpose, however often, keeps nobody waiting.
+func TestKilledHelpersDoNotWait(t *testing.T) {
+	r := newRig(t, actors.Config{MaxRestarts: 1, Within: time.Minute})
+	for n := 1; n <= 20; n++ {
+		kill := r.fail
+		if n%2 == 0 {
+			kill = r.stop
+		}
+		kill("listener/acceptor")
+		if err := r.await("the acceptor is back", func(seen *fault.Seen) bool { return seen.Restarts["listener/acceptor"] >= n }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.watch.See(func(seen *fault.Seen) {
+		for _, e := range seen.Failures["listener/acceptor"] {
+			if e.Delay != 0 || e.Kill == "" {
+				t.Errorf("%+v", e)
+			}
+		}
+	})
 }
 
 // TestTreeShowsTheHelpers: the acceptor and chaos stand in the tree, with what they do and how often they have been restarted.
