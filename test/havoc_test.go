@@ -3,8 +3,6 @@ package test
 import (
 	"io"
 	"net"
-	"os"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -21,14 +19,7 @@ const havocKills = 2500
 // TestHavoc kills actors of every kind at random, thousands a second, under many streams of all shapes. No byte may be lost, no stream
 // may stick, no actor may be left. With HAVOC_SEED=n in the environment it uses the seed of an earlier run again.
 func TestHavoc(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	if given := os.Getenv("HAVOC_SEED"); given != "" {
-		var err error
-		if seed, err = strconv.ParseUint(given, 10, 64); err != nil {
-			t.Fatalf("HAVOC_SEED: %v", err)
-		}
-	}
-	t.Logf("seed %d; to play it again: HAVOC_SEED=%d go test -run TestHavoc ./test", seed, seed)
+	seed := seedOf(t, "HAVOC_SEED")
 	total := 0
 	for i, strategy := range []string{"one-for-one", "all-for-one", "rest-for-one", "backoff", "resume", "escalate"} {
 		t.Run(strategy, func(t *testing.T) { total += havoc(t, strategy, seed+uint64(i)) })

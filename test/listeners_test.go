@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -218,5 +219,52 @@ func TestLimitOfSessionsHoldsForAllListeners(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	}
+}
+
+// TestClientsAreSpread: the system shares out clients by a hash, which few of them may not come out of evenly. No listener ends up with far
+// more than another all the same.
+func TestClientsAreSpread(t *testing.T) {
+	leaves(t)
+	const loops = 3
+	for _, clients := range []int{10, 100, 1000} {
+		t.Run(fmt.Sprint(clients), func(t *testing.T) {
+			port := echoing(t)
+			p, err := actors.Start(actors.Config{Host: "127.0.0.1", Port: port, ListenHost: "127.0.0.1", Loops: loops}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { <-p.Done() }()
+			defer p.Stop()
+			for range clients {
+				conn, err := net.DialTimeout("tcp", p.Addr().String(), patience)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				_ = conn.SetDeadline(time.Now().Add(patience))
+				if _, err := conn.Write([]byte{1}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := conn.Read(make([]byte, 1)); err != nil { // it has a session
+					t.Fatal(err)
+				}
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			defer cancel()
+			sessions, err := p.Sessions(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			share := make([]int, loops)
+			for _, s := range sessions {
+				share[(s.ID-1)%loops]++
+			}
+			t.Logf("%d clients are shared out as %v", clients, share)
+			least, most := slices.Min(share), slices.Max(share)
+			if len(sessions) != clients || most > least+least/4+5 {
+				t.Errorf("%d sessions, shared out as %v", len(sessions), share)
+			}
+		})
 	}
 }

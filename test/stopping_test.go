@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,16 +15,6 @@ import (
 	"tcpproxy/messages"
 	"tcpproxy/test/fault"
 )
-
-// stoppingSeed is the seed of a random test, from STOPPING_SEED or from the clock.
-func stoppingSeed(t *testing.T) uint64 {
-	seed := uint64(time.Now().UnixNano())
-	if given := os.Getenv("STOPPING_SEED"); given != "" {
-		seed, _ = strconv.ParseUint(given, 10, 64)
-	}
-	t.Logf("seed %d; to play it again: STOPPING_SEED=%d", seed, seed)
-	return seed
-}
 
 // storm makes children panic at random: by messages, and at points, those of their lifecycle among them.
 func (r *rig) storm(rnd *rand.Rand, session string) {
@@ -42,7 +31,7 @@ func (r *rig) storm(rnd *rand.Rand, session string) {
 // TestSessionStopsWhileChildrenFail ends a session in one of several ways while its children die, over and over. It must end in time,
 // and nobody in it may come back.
 func TestSessionStopsWhileChildrenFail(t *testing.T) {
-	seed := stoppingSeed(t)
+	seed := seedOf(t, "STOPPING_SEED")
 	for i, strategy := range strategyNames() {
 		t.Run(strategy, func(t *testing.T) {
 			r := newRig(t, actors.Config{Supervision: strategy, MaxRestarts: 5}, fault.Random(seed+uint64(i), 0.1, "*/*/*"))
@@ -143,7 +132,7 @@ func TestBothPeersReset(t *testing.T) {
 
 // TestProxyStopsWhileChildrenFail does the same with the whole proxy: it must be Done in time, with nothing left. See mustBeGone.
 func TestProxyStopsWhileChildrenFail(t *testing.T) {
-	seed := stoppingSeed(t)
+	seed := seedOf(t, "STOPPING_SEED")
 	rounds := 0
 	for i, strategy := range strategyNames() {
 		t.Run(strategy, func(t *testing.T) {
