@@ -86,7 +86,7 @@ func (c *Chaos) look() {
 	}
 	found := &victims{}
 	add := func(r *actorRecord) {
-		if matched, _ := path.Match(c.cfg.ChaosTarget, r.pid); matched && r.role != RoleChaos {
+		if matched, _ := path.Match(c.cfg.ChaosTarget, r.pid); matched && r.pid != "" && r.role != RoleChaos {
 			found[r.role] = append(found[r.role], r.pid)
 		}
 	}
@@ -99,9 +99,7 @@ func (c *Chaos) look() {
 		s := &p.sessions[i]
 		add(&s.actorRecord)
 		for j := range s.children {
-			if s.relays {
-				add(&s.children[j])
-			}
+			add(&s.children[j])
 		}
 	}
 	c.lane.do(func() { c.system.Root.Send(c.chaos.pid, found) })

@@ -34,8 +34,7 @@ type sessionRecord struct {
 	moved    [sides]uint64
 	age      time.Duration
 	idle     time.Duration
-	children [roles - RoleClientReader]actorRecord
-	relays   bool // there are children
+	children [roles - RoleClientReader]actorRecord // without a PID if there is none yet
 }
 
 // describe is called on the lane's goroutine.
@@ -78,14 +77,13 @@ func (c *connection) describe() sessionRecord {
 		actorRecord: c.session.describe(e), id: c.id, peer: c.peer,
 		moved: [sides]uint64{c.flow[up].Moved(), c.flow[down].Moved()},
 		age:   time.Duration(max(now-c.opened, 0)), idle: time.Duration(max(now-last, 0)),
-		relays: c.children[0].pid != nil,
 	}
 	if r.state == "running" || c.state == closing {
 		r.state = c.state.String()
 	}
 	r.strategy = e.supervision.Load().Name
-	if r.relays {
-		for i := range c.children {
+	for i := range c.children {
+		if c.children[i].pid != nil {
 			r.children[i] = c.children[i].describe(e)
 		}
 	}
@@ -156,10 +154,10 @@ func (p *part) node() messages.Node {
 	for i := range p.sessions {
 		r := &p.sessions[i]
 		n := r.node()
-		if r.relays {
-			n.Children, room = room[:each:each], room[each:]
-			for j, c := range r.children {
-				n.Children[j] = c.node()
+		n.Children, room = room[:0:each], room[each:]
+		for _, c := range r.children {
+			if c.pid != "" {
+				n.Children = append(n.Children, c.node())
 			}
 		}
 		root.Children = append(root.Children, n)
