@@ -12,6 +12,7 @@ import (
 // Names of the proxies compared, as --peers and the tables spell them.
 const (
 	ours          = "tcpproxy"
+	oursTwoLoops  = "tcpproxy-loops-2" // the same with --loops 2, whatever the default is
 	wireOnly      = "wire-only"
 	haproxy       = "haproxy"
 	haproxySplice = "haproxy-splice"
@@ -20,7 +21,7 @@ const (
 )
 
 // peerNames in the order of the tables.
-var peerNames = []string{ours, wireOnly, haproxy, haproxySplice, nginx, ioCopy}
+var peerNames = []string{ours, oursTwoLoops, wireOnly, haproxy, haproxySplice, nginx, ioCopy}
 
 // peer is a proxy that can be put between the clients and the destination.
 type peer struct {
@@ -41,8 +42,8 @@ func plainArguments(flags ...string) func(string, int, int) ([]string, error) {
 
 // ourArguments switch both silence timers off: no other proxy here closes idle
 // sessions during the test either.
-func ourArguments() func(string, int, int) ([]string, error) {
-	return plainArguments("--idle-timeout", "0", "--hang-timeout", "0")
+func ourArguments(flags ...string) func(string, int, int) ([]string, error) {
+	return plainArguments(append([]string{"--idle-timeout", "0", "--hang-timeout", "0"}, flags...)...)
 }
 
 // haproxyArguments configure HAProxy as its manual's examples do for TCP: mode

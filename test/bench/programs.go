@@ -54,15 +54,19 @@ func (b *bench) find(ctx context.Context, name string, descriptors int) (*peer, 
 	maxSessions := (descriptors - 1000) / 2
 	cores := runtime.NumCPU()
 	switch name {
-	case ours:
+	case ours, oursTwoLoops:
+		arguments := ourArguments()
+		if name == oursTwoLoops {
+			arguments = ourArguments("--loops", "2")
+		}
 		if b.given != "" {
 			path, err := filepath.Abs(b.given)
 			if err == nil {
 				_, err = os.Stat(path)
 			}
-			return &peer{name, path, "as given", ourArguments()}, err
+			return &peer{name, path, "as given", arguments}, err
 		}
-		return b.built(ctx, name, "./cmd/tcpproxy", ourArguments())
+		return b.built(ctx, name, "./cmd/tcpproxy", arguments)
 	case ioCopy:
 		return b.built(ctx, name, "./test/bench/iocopy", plainArguments())
 	case wireOnly:
