@@ -22,11 +22,12 @@ bin/%: FORCE
 run: bin/tcpproxy ## try it: the demo, or make run DEST=example.org PORT=80 LISTEN=3000 [FLAGS=...]
 	$< $(FLAGS) $(if $(DEST),$(DEST) $(PORT) $(LISTEN),--demo $(LISTEN))
 
+# Every test runs each time: the go command does not see that a test builds the program, and would show what an older one did.
 test: install-peers conformance ## run all tests, real clients and servers among them
-	go test -timeout 10m ./...
+	go test -count 1 -timeout 10m ./...
 
 race: install-peers ## run all tests under the race detector
-	go test -race -timeout 15m ./...
+	go test -race -count 1 -timeout 15m ./...
 
 conformance: build ## run the black-box tester on the proxy, in its short form
 	bin/test-proxy --many 500 --jobs 2 bin/tcpproxy
