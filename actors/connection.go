@@ -30,11 +30,11 @@ const (
 
 // state is where a session stands. There is one behavior for each, a method of Session, in the file named here.
 //
-//	connecting ──the destination has accepted────────────────────────▶ relaying     connect.go
-//	relaying   ──a side was reset────────────────────────────────────▶ delivering   ending.go
-//	relaying   ──both directions are over, one since its sink failed─▶ lingering    ending.go
-//	lingering  ──a side was reset────────────────────────────────────▶ delivering   ending.go
-//	any        ──an ending: all is delivered, a timeout, an order, …─▶ closing      session.go
+//	connecting ── the destination has accepted                        ──▶ relaying     connect.go
+//	relaying   ── a side was reset                                    ──▶ delivering   ending.go
+//	relaying   ── both directions are over, one since its sink failed ──▶ lingering    ending.go
+//	lingering  ── a side was reset                                    ──▶ delivering   ending.go
+//	any        ── an ending: all is delivered, a timeout, an order, … ──▶ closing      session.go
 //
 // Half-closed is not a state of its own: a direction that is over says so in its flow, and the other goes on.
 type state uint8

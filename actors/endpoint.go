@@ -53,7 +53,7 @@ type endpoint struct {
 // it is obeyed by whichever listener there is.
 //
 //	serving ──Drain──▶ draining ──EndAll, or Config.DrainTimeout──▶ ending
-//	serving ──EndAll──────────────────────────────────────────────▶ ending
+//	serving ──EndAll──▶ ending
 //
 // From draining or ending, the endpoint is finished when the last connection is gone.
 type stage uint8

@@ -41,7 +41,7 @@ const (
 
 // place says what an actor in a place of the tree is called, who answers its failures, and what it is made of.
 type place struct {
-	name      string                                  // the last part of its PID; a session's number follows, and a listener's if there are several
+	name      string                                  // last part of its PID; a session's number follows, a listener's if there are several
 	kind      string                                  // in Proxy.Tree
 	supervise func(f Failure, chosen Strategy)        // what its supervisor decides when it fails
 	decides   string                                  // what messages.ActorFailed then names as the strategy; "" = the chosen one

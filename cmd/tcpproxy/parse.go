@@ -57,6 +57,7 @@ func parse(args []string, stdout io.Writer) (plan, error) {
 		kong.Name("tcpproxy"),
 		kong.Description(description),
 		strategyVars(),
+		helpTexts,
 		kong.Writers(stdout, io.Discard),
 		kong.Exit(func(int) { answered = true }),
 		kong.ConfigureHelp(kong.HelpOptions{NoAppSummary: true, WrapUpperBound: 120}),
@@ -78,7 +79,7 @@ func parse(args []string, stdout io.Writer) (plan, error) {
 	return p, p.settle()
 }
 
-// strategyVars are what the flags' tags take from the table of strategies: their names, and a sentence on each for the help text.
+// strategyVars are what the flags' tags take from the table of strategies: their names, and help texts with a sentence on each.
 func strategyVars() kong.Vars {
 	names := func(all []actors.Strategy) string {
 		list := make([]string, len(all))
@@ -87,17 +88,22 @@ func strategyVars() kong.Vars {
 		}
 		return strings.Join(list, ",")
 	}
-	summaries := func(all []actors.Strategy) string {
+	help := func(start string, all []actors.Strategy) string {
 		list := make([]string, len(all))
 		for i, s := range all {
 			list[i] = s.Name + " = " + s.Summary
 		}
-		return strings.Join(list, "; ")
+		return start + strings.Join(list, "; ") + ". The default is " + all[0].Name + "."
 	}
 	children, sessions := actors.SupervisionStrategies(), actors.SessionStrategies()
 	return kong.Vars{
-		"version": version(), "strategies": names(children), "strategy": children[0].Name, "strategySummaries": summaries(children),
-		"sessionStrategies": names(sessions), "sessionStrategy": sessions[0].Name, "sessionSummaries": summaries(sessions),
+		"version":                  version(),
+		"strategies":               names(children),
+		"strategyDefault":          children[0].Name,
+		"help_supervision":         help("When a reader or writer of a session fails: ", children),
+		"sessionStrategies":        names(sessions),
+		"sessionDefault":           sessions[0].Name,
+		"help_session_supervision": help("When a session fails: ", sessions),
 	}
 }
 

@@ -81,7 +81,10 @@ func TestUsageErrors(t *testing.T) {
 		{"--log-level loud host 80 3000", "--log-level must be one of", `"debug","info","warn","error" but got "loud"`},
 		{"--log-format xml host 80 3000", "--log-format must be one of", `"text","json" but got "xml"`},
 
-		{"--supervision best host 80 3000", "--supervision must be one of", `"one-for-one","all-for-one","rest-for-one","backoff","resume","stop","escalate" but got "best"`},
+		{
+			"--supervision best host 80 3000", "--supervision must be one of",
+			`"one-for-one","all-for-one","rest-for-one","backoff","resume","stop","escalate" but got "best"`,
+		},
 		{"--session-supervision best host 80 3000", "--session-supervision must be one of", `"restart","stop" but got "best"`},
 		{"--max-restarts 0 host 80 3000", "--max-restarts:", "a whole number from 1"},
 		{"--chaos -1 host 80 3000", `--chaos: got "-1"`, "it takes a number a second from 0"},
@@ -152,7 +155,8 @@ func TestConfig(t *testing.T) {
 			c.IdleTimeout, c.HangTimeout = 0, 0
 		}),
 		"--no-timeouts=false --idle-timeout 5s example.org 80 3000": with(func(c *actors.Config) { c.IdleTimeout = 5 * time.Second }),
-		"example.org 80 3000 --listen-host ::1 --idle-timeout 1m30s --hang-timeout 1s --connect-timeout 2s --drain-timeout 3s --max-sessions 7": with(func(c *actors.Config) {
+		"example.org 80 3000 --listen-host ::1 --idle-timeout 1m30s --hang-timeout 1s " +
+			"--connect-timeout 2s --drain-timeout 3s --max-sessions 7": with(func(c *actors.Config) {
 			c.ListenHost, c.MaxSessions = "::1", 7
 			c.IdleTimeout, c.HangTimeout, c.ConnectTimeout, c.DrainTimeout = 90*time.Second, time.Second, 2*time.Second, 3*time.Second
 		}),
@@ -162,8 +166,10 @@ func TestConfig(t *testing.T) {
 		"--chaos 2.5 --chaos-seed 7 --chaos-target */acceptor example.org 80 3000": with(func(c *actors.Config) {
 			c.Chaos, c.ChaosSeed, c.ChaosTarget = 2.5, 7, "*/acceptor"
 		}),
-		"--demo":                                 with(func(c *actors.Config) { c.Host, c.Port, c.ListenHost = "", 0, "127.0.0.1" }),
-		"--demo 3001":                            with(func(c *actors.Config) { c.Host, c.Port, c.ListenHost, c.ListenPort = "", 0, "127.0.0.1", 3001 }),
+		"--demo": with(func(c *actors.Config) { c.Host, c.Port, c.ListenHost = "", 0, "127.0.0.1" }),
+		"--demo 3001": with(func(c *actors.Config) {
+			c.Host, c.Port, c.ListenHost, c.ListenPort = "", 0, "127.0.0.1", 3001
+		}),
 		"--demo --listen-host ::1":               with(func(c *actors.Config) { c.Host, c.Port, c.ListenHost = "", 0, "::1" }),
 		"--admin localhost:9900 --faults --demo": with(func(c *actors.Config) { c.Host, c.Port, c.ListenHost = "", 0, "127.0.0.1" }),
 

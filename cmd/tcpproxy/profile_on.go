@@ -11,7 +11,8 @@ import (
 )
 
 // profile starts to record what this process does; the function that it returns writes CPU, heap and trace profiles to the directory
-// named in TCPPROXY_PROFILE, with the process's number in their names. It is for `make profile` only, since a recording proxy is a slow one.
+// named in TCPPROXY_PROFILE, with the process's number in their names. It is for `make profile` only, since a recording proxy is a
+// slow one.
 func profile() (stop func()) {
 	dir := os.Getenv("TCPPROXY_PROFILE")
 	create := func(kind string) *os.File {

@@ -38,7 +38,7 @@ func TestReadmeKnowsEveryStrategy(t *testing.T) {
 // TestReadmeKnowsEveryFlag: each flag has its row in the README's table.
 func TestReadmeKnowsEveryFlag(t *testing.T) {
 	text := readme(t)
-	parser, err := kong.New(&options{}, strategyVars(), kong.Writers(io.Discard, io.Discard))
+	parser, err := kong.New(&options{}, strategyVars(), helpTexts, kong.Writers(io.Discard, io.Discard))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ type cli struct {
 	Skip        string `placeholder:"REGEXP" help:"Leave out the cases whose name matches."`
 	List        bool   `help:"List the cases, with what they send and expect and why, and run none."`
 	TimeoutRule string `default:"10s" placeholder:"10s|none" help:"After how long of silence the forwarder ends a connection."`
-	DrainSignal string `default:"TERM" enum:"TERM,INT,QUIT,HUP,USR1,USR2,none" help:"The signal that makes the forwarder finish what it has begun: ${enum}."`
+	DrainSignal string `default:"TERM" enum:"${signals}" help:"The signal that makes the forwarder finish what it has begun: ${enum}."`
 	Jobs        int    `default:"4" help:"How many cases work at the same time; those that only wait do not count."`
 	Many        int    `default:"2000" help:"How many connections the largest cases make."`
 	Huge        bool   `help:"Also send more than 4 GiB over one connection."`
@@ -66,7 +66,8 @@ var errFailed = errors.New("some cases failed")
 
 func run(args []string) error {
 	var c cli
-	parser, err := kong.New(&c, kong.Name("test-proxy"), kong.Description(description))
+	parser, err := kong.New(&c, kong.Name("test-proxy"), kong.Description(description),
+		kong.Vars{"signals": "TERM,INT,QUIT,HUP,USR1,USR2,none"})
 	if err != nil {
 		return err
 	}

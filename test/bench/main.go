@@ -23,13 +23,13 @@ import (
 )
 
 type options struct {
-	Work   string   `placeholder:"REGEXP" help:"Run only the kinds of work whose name matches. RESULTS.md is then not written unless --out says where."`
+	Work   string   `placeholder:"REGEXP" help:"${help_work}"`
 	Rounds int      `default:"5" help:"How many alternating rounds (${default})."`
 	Peers  []string `placeholder:"NAME,…" help:"Compare only these of: ${peers}."`
 	Out    string   `placeholder:"DIR" help:"Where to write RESULTS.md and the chart (test/bench)."`
 	Ours   string   `name:"tcpproxy" placeholder:"FILE" help:"Measure this binary instead of building ./cmd/tcpproxy."`
-	Cc     string   `name:"congestion" placeholder:"NAME" help:"Use this TCP congestion control, for every socket of the run, instead of the machine's (root only: the run then has a network of its own)."`
-	Quick  bool     `help:"In under a minute and three rounds, compare round trips (1 and 64 connections) and bulk (1 connection, both ways) with HAProxy and io.Copy; print ratios, judge nothing, write nothing."`
+	Cc     string   `name:"congestion" placeholder:"NAME" help:"${help_congestion}"`
+	Quick  bool     `help:"${help_quick}"`
 	List   bool     `help:"List the kinds of work and exit."`
 }
 
@@ -37,7 +37,7 @@ func main() {
 	var chosen options
 	parser := kong.Must(&chosen, kong.Name("bench"),
 		kong.Description("Compare TCP proxies on loopback. Run it in the root of the repository."),
-		kong.Vars{"peers": strings.Join(peerNames, ", ")})
+		kong.Vars{"peers": strings.Join(peerNames, ", ")}, helpTexts)
 	parsed, err := parser.Parse(os.Args[1:])
 	var works []work
 	if err == nil {

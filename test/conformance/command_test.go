@@ -51,7 +51,8 @@ func TestUsageErrors(t *testing.T) {
 			c := exec.Command(tester, test.args...)
 			text, _ := c.CombinedOutput()
 			lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-			if c.ProcessState.ExitCode() != 2 || len(lines) != 2 || !strings.Contains(lines[0], test.says) || !strings.HasPrefix(lines[1], "usage: ") {
+			if c.ProcessState.ExitCode() != 2 || len(lines) != 2 ||
+				!strings.Contains(lines[0], test.says) || !strings.HasPrefix(lines[1], "usage: ") {
 				t.Errorf("%v, want exit status 2 and two lines, the first about %q:\n%s", c.ProcessState, test.says, text)
 			}
 		})
@@ -133,7 +134,8 @@ func TestNothingLeftBehind(t *testing.T) {
 func TestDaemonIsStopped(t *testing.T) {
 	t.Parallel()
 	mark := fmt.Sprintf("MARK_OF_TEST=%d-%d", os.Getpid(), time.Now().UnixNano())
-	c := exec.Command(tester, "--run", "^size-0$", fmt.Sprintf("env %s sh -c 'setsid %s \"$@\" & wait' sh {host} {port} {listen}", mark, faulty))
+	c := exec.Command(tester, "--run", "^size-0$",
+		fmt.Sprintf("env %s sh -c 'setsid %s \"$@\" & wait' sh {host} {port} {listen}", mark, faulty))
 	text, err := c.CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, text)

@@ -141,7 +141,8 @@ func TestFaults(t *testing.T) {
 		// passes are cases that have to do with something else: they show that the tester can tell one fault from another.
 		passes []string
 	}{
-		{"no-half-close", []string{"half-close-client", "half-close-server", "half-close-late", "fin-before-data"}, []string{"round-trips", "server-first"}},
+		{"no-half-close", []string{"half-close-client", "half-close-server", "half-close-late", "fin-before-data"},
+			[]string{"round-trips", "server-first"}},
 		{"no-eof", []string{"echo-10x500", "size-0", "half-close-client", "close-after-answer"}, []string{"round-trips", "server-first"}},
 		{"reset-for-fin", []string{"size-0", "half-close-server", "close-after-answer"}, []string{"round-trips", "reset-server-seen"}},
 		{"impatient-close", []string{"half-close-late"}, []string{"half-close-client", "simultaneous-fin"}},
@@ -152,9 +153,12 @@ func TestFaults(t *testing.T) {
 		{"one-at-a-time", []string{"both-ways-20", "down-others"}, []string{"both-ways", "round-trips"}},
 		{"one-lock", []string{"others-server", "others-client"}, []string{"echo-10x500", "stall-server"}},
 		{"no-bound", []string{"memory-server", "memory-client", "cut-server"}, []string{"echo-10x500", "half-close-client"}},
-		{"never-cuts", []string{"cut-server", "cut-client", "cut-both", "cut-one-way-up", "cut-after-fin", "cut-small-up", "idle-cut", "idle-from-start", "idle-half-closed"},
+		{"never-cuts",
+			[]string{"cut-server", "cut-client", "cut-both", "cut-one-way-up", "cut-after-fin", "cut-small-up",
+				"idle-cut", "idle-from-start", "idle-half-closed"},
 			[]string{"slow-server", "stall-server"}},
-		{"cuts-early", []string{"cut-server", "cut-client", "cut-both", "stall-server", "stall-client", "idle-cut", "idle-clock", "one-direction"},
+		{"cuts-early",
+			[]string{"cut-server", "cut-client", "cut-both", "stall-server", "stall-client", "idle-cut", "idle-clock", "one-direction"},
 			[]string{"echo-10x500", "half-close-client"}},
 		{"any-byte-counts", []string{"cut-one-way-up", "cut-one-way-down"}, []string{"idle-cut", "idle-clock"}},
 		{"writes-count", []string{"slow-server", "slow-client"}, []string{"stall-server", "idle-cut"}},
@@ -245,7 +249,9 @@ func TestFailureTells(t *testing.T) {
 	if c.Expected != "the server to see the end of stream (FIN)" || c.Came != "a reset (RST)" || results.Seed != 77 {
 		t.Errorf("seed %d, expected %q, came %q", results.Seed, c.Expected, c.Came)
 	}
-	for _, part := range []string{"FAIL  size-0", "expected: " + c.Expected, "came:     " + c.Came, "alone:    " + c.Alone, "0 passed, 1 failed"} {
+	for _, part := range []string{
+		"FAIL  size-0", "expected: " + c.Expected, "came:     " + c.Came, "alone:    " + c.Alone, "0 passed, 1 failed",
+	} {
 		if !strings.Contains(output, part) {
 			t.Errorf("the report does not say %q:\n%s", part, output)
 		}

@@ -64,7 +64,9 @@ func TestStallAndResumeLosesNothing(t *testing.T) {
 	data := noise(64 << 20)
 	eitherWay(t, freshSmall("--hang-timeout", "4s", "--idle-timeout", "4s"), func(t *testing.T, _ *proxy, near, far *net.TCPConn) {
 		taken, stalled := flood(t, near, far, data)
-		steadily(t, time.Until(stalled.farLast.Add(2*time.Second)), "the stalled session lives", func() bool { return state(near) == established })
+		steadily(t, time.Until(stalled.farLast.Add(2*time.Second)), "the stalled session lives", func() bool {
+			return state(near) == established
+		})
 		go func() {
 			_, _ = near.Write(data[taken:])
 			_ = near.CloseWrite()

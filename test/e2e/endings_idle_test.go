@@ -53,7 +53,9 @@ func TestIdleTimeoutZeroIsNever(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, "--idle-timeout", "0", "--hang-timeout", "1s")
 	exchange(t, s.client, s.server)
-	steadily(t, 4*time.Second, "a silent session lives", func() bool { return state(s.client) == established && state(s.server) == established })
+	steadily(t, 4*time.Second, "a silent session lives", func() bool {
+		return state(s.client) == established && state(s.server) == established
+	})
 	exchange(t, s.client, s.server)
 }
 

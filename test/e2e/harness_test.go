@@ -115,7 +115,9 @@ func startWith(t *testing.T, host string, prepare func(*exec.Cmd), args func(lis
 		port := freeport.For(t)
 		p := spawn(t, prepare, append([]string{"--log-level", "debug"}, args(port)...)...)
 		p.addr = net.JoinHostPort(host, port)
-		eventually(t, patience, "the proxy listens", func() bool { return p.log.has("msg=listening") || p.log.has(`"listening"`) || p.hasEnded() })
+		eventually(t, patience, "the proxy listens", func() bool {
+			return p.log.has("msg=listening") || p.log.has(`"listening"`) || p.hasEnded()
+		})
 		if !p.hasEnded() {
 			return p
 		}

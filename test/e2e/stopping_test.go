@@ -114,7 +114,8 @@ func TestBrokenStderrDoesNotKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	port := freeport.For(t)
-	p := spawn(t, func(c *exec.Cmd) { c.Stderr = write }, "--listen-host", "127.0.0.1", "--log-level", "debug", "127.0.0.1", destinationPort, port)
+	p := spawn(t, func(c *exec.Cmd) { c.Stderr = write },
+		"--listen-host", "127.0.0.1", "--log-level", "debug", "127.0.0.1", destinationPort, port)
 	_ = write.Close()
 	p.addr = net.JoinHostPort("127.0.0.1", port)
 	said := make([]byte, 4096)

@@ -132,7 +132,9 @@ func TestManyRequests(t *testing.T) {
 	p := startProxy(t, startNginx(t, root))
 	for _, keepAlive := range []bool{true, false} {
 		args := []string{"-q", "-c", "100", "-n", requests, "-s", "20"}
-		want := map[string]string{"Complete requests": requests, "Failed requests": "0", "HTML transferred": fmt.Sprintf("%d bytes", size*amount(5000))}
+		want := map[string]string{
+			"Complete requests": requests, "Failed requests": "0", "HTML transferred": fmt.Sprintf("%d bytes", size*amount(5000)),
+		}
 		if keepAlive {
 			args, want["Keep-Alive requests"] = append(args, "-k"), requests
 		}

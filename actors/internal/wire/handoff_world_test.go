@@ -57,7 +57,9 @@ const (
 	deeds
 )
 
-var deedNames = [deeds]string{"source sends", "source ends", "sink takes", "sink dies", "loop tells source", "loop tells sink", "hear", "revive", "stray"}
+var deedNames = [deeds]string{
+	"source sends", "source ends", "sink takes", "sink dies", "loop tells source", "loop tells sink", "hear", "revive", "stray",
+}
 
 // action is one step of a walk.
 type action struct {

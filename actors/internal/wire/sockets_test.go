@@ -85,7 +85,8 @@ func tcpPair(t fataler) (accepted, dialed int) {
 
 // narrow makes the way from one end to the other take little at a time.
 func narrow(from, to int) {
-	if unix.SetsockoptInt(from, unix.SOL_SOCKET, unix.SO_SNDBUF, 8192) != nil || unix.SetsockoptInt(to, unix.SOL_SOCKET, unix.SO_RCVBUF, 64<<10) != nil {
+	if unix.SetsockoptInt(from, unix.SOL_SOCKET, unix.SO_SNDBUF, 8192) != nil ||
+		unix.SetsockoptInt(to, unix.SOL_SOCKET, unix.SO_RCVBUF, 64<<10) != nil {
 		panic("no room set")
 	}
 }

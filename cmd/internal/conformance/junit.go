@@ -56,13 +56,18 @@ func WriteJUnit(out io.Writer, opts *Options, results []Result) error {
 		}
 		count := Count(mine)
 		suite := junitSuite{
-			Name: fmt.Sprintf("phase %d", phase), Tests: len(mine), Failures: count[Failed], Skipped: count[Skipped], Time: fmt.Sprintf("%.3f", took),
+			Name: fmt.Sprintf("phase %d", phase), Time: fmt.Sprintf("%.3f", took),
+			Tests: len(mine), Failures: count[Failed], Skipped: count[Skipped],
 		}
 		for _, r := range mine {
-			c := junitCase{Class: "test-proxy." + suite.Name, Name: r.Name, Time: fmt.Sprintf("%.3f", r.Took.Seconds()), Output: strings.Join(r.Notes, "\n")}
+			c := junitCase{
+				Class: "test-proxy." + suite.Name, Name: r.Name,
+				Time: fmt.Sprintf("%.3f", r.Took.Seconds()), Output: strings.Join(r.Notes, "\n"),
+			}
 			switch r.Verdict {
 			case Failed:
-				c.Failure = &junitMessage{r.Came, fmt.Sprintf("sent: %s\nexpected: %s\ncame: %s\nalone: %s\n", r.Sends, r.Expected, r.Came, opts.Alone(r.Case))}
+				c.Failure = &junitMessage{r.Came, fmt.Sprintf("sent: %s\nexpected: %s\ncame: %s\nalone: %s\n",
+					r.Sends, r.Expected, r.Came, opts.Alone(r.Case))}
 			case Skipped:
 				c.Skipped = &junitMessage{Message: r.Came}
 			}

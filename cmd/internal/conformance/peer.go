@@ -192,7 +192,8 @@ func (p *peer) fillUp(s stream, off, limit int64) (sent int64, last time.Time, e
 			err = failure
 		}
 		if err != nil {
-			return sent, last, wrong(fmt.Sprintf("the %s's bytes to be taken until the buffers are full", p.name), "%s after %s", describe(err), size(sent))
+			return sent, last, wrong(fmt.Sprintf("the %s's bytes to be taken until the buffers are full", p.name),
+				"%s after %s", describe(err), size(sent))
 		}
 		if n > 0 {
 			sent, last = sent+int64(n), time.Now()

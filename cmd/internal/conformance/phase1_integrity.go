@@ -44,7 +44,8 @@ func integrity() []Case {
 		},
 		{
 			Phase: p, Name: "one-byte-segments", Title: "4,096 segments of one byte, both ways",
-			Sends:   "single bytes, each in a segment of its own (TCP_NODELAY), from both sides at once; the first 512 each only when the one before has arrived",
+			Sends: "single bytes, each in a segment of its own (TCP_NODELAY), from both sides at once; " +
+				"the first 512 each only when the one before has arrived",
 			Expects: "all of them, in order",
 			Why:     "as many wake-ups as bytes: where a hand-over between two parts of the forwarder can go wrong, it does here",
 			Limit:   20 * time.Second, run: oneByteSegments,
@@ -83,7 +84,8 @@ func integrity() []Case {
 func echoes(name string, width, total int, limit time.Duration) Case {
 	return Case{
 		Phase: 1, Name: name, Title: fmt.Sprintf("%d simultaneous connections (with read/write), %d total", width, total),
-		Sends:   fmt.Sprintf("%d connections, %d at a time: up to 32 KiB each, then the end of the stream; the server returns it all", total, width),
+		Sends: fmt.Sprintf("%d connections, %d at a time: up to 32 KiB each, then the end of the stream; the server returns it all",
+			total, width),
 		Expects: "the same bytes back, then the end of the stream",
 		Why:     "the least that a forwarder must do; one that does not pass on the end of a stream never answers",
 		Limit:   limit,

@@ -35,8 +35,10 @@ func resets() []Case {
 			Phase: p, Name: "reset-server-seen", Title: "the server's reset arrives as a reset",
 			Sends:   "1 KiB from the server, which the client reads; then a reset",
 			Expects: "a reset at the client, not an end of stream",
-			Why:     "a download that was cut off must not look complete: where the end of the stream is the end of the document, nobody else could tell", Source: truncation,
-			Limit: 10 * time.Second, run: func(t *Trial) error { return resetSeen(t, false) },
+			Why: "a download that was cut off must not look complete: where the end of the stream is the end of the document, " +
+				"nobody else could tell",
+			Source: truncation,
+			Limit:  10 * time.Second, run: func(t *Trial) error { return resetSeen(t, false) },
 		},
 		{
 			Phase: p, Name: "reset-after-answer", Title: "an answer, then a reset at once",
@@ -47,7 +49,8 @@ func resets() []Case {
 		},
 		{
 			Phase: p, Name: "early-answer", Title: "the server answers and closes while the client still sends",
-			Sends:   "a question that does not end; the server reads some of it, sends 64 KiB and closes, whereupon its system refuses the rest with a reset",
+			Sends: "a question that does not end; the server reads some of it, sends 64 KiB and closes, " +
+				"whereupon its system refuses the rest with a reset",
 			Expects: "the client, which has not read before, gets all 64 KiB",
 			Why:     "a forwarder that ends the session when it can no longer write to the server throws the server's answer away",
 			Source:  "RFC 9112, section 9.6, on lingering close, describes how the answer gets lost",

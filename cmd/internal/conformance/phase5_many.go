@@ -129,7 +129,8 @@ func stable(round int, most *int64, memory int64) (enough bool, err error) {
 	before := *most
 	*most = max(*most, memory)
 	if round == memoryRounds-1 {
-		return false, wrong(fmt.Sprintf("one of %d rounds of the same to need no more memory than those before it, give or take a tenth", memoryRounds),
+		return false, wrong(
+			fmt.Sprintf("one of %d rounds of the same to need no more memory than those before it, give or take a tenth", memoryRounds),
 			"%s in the last one, and %s at most before", size(memory), size(before))
 	}
 	return false, nil

@@ -77,7 +77,8 @@ func (r *Report) Result(result Result) {
 func (r *Report) Close(results []Result) bool {
 	r.wipe()
 	count := Count(results)
-	fmt.Fprintf(r.out, "\n%d passed, %d failed, %d skipped in %s\n", count[Passed], count[Failed], count[Skipped], seconds(time.Since(r.begin)))
+	fmt.Fprintf(r.out, "\n%d passed, %d failed, %d skipped in %s\n",
+		count[Passed], count[Failed], count[Skipped], seconds(time.Since(r.begin)))
 	return count[Failed] == 0
 }
 

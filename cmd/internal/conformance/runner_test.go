@@ -79,8 +79,10 @@ func TestRunReportsInOrder(t *testing.T) {
 	for _, result := range r.results {
 		reported = append(reported, result.Name+" "+string(result.Verdict))
 	}
-	want := []string{"size-0 failed", "round-trips passed", "half-close-client failed", "server-first passed", "idle-cut passed", "reset-server passed",
-		"storm passed", "drain skipped"}
+	want := []string{
+		"size-0 failed", "round-trips passed", "half-close-client failed", "server-first passed",
+		"idle-cut passed", "reset-server passed", "storm passed", "drain skipped",
+	}
 	if !slices.Equal(verdicts, want) || !slices.Equal(reported, want) || len(r.running) > 0 {
 		t.Errorf("returned %q\nreported %q\nwant     %q\nstill running: %v", verdicts, reported, want, r.running)
 	}

@@ -65,9 +65,20 @@ func TestLines(t *testing.T) {
 		{messages.ListenerClosed{Sessions: 9}, "level=INFO msg=closed sessions=9"},
 		{messages.AcceptPaused{Reason: "no descriptors"}, `level=WARN msg="accepting paused" reason="no descriptors"`},
 		{messages.AcceptResumed{}, `level=INFO msg="accepting resumed"`},
-		{messages.SessionOpened{ID: 42, Client: client, Server: server}, `level=DEBUG msg="session opened" session=42 client=192.0.2.1:4711 server=[2001:db8::1]:80`},
-		{closed(messages.CauseHung), `level=WARN msg="session closed" session=42 cause=hung client=192.0.2.1:4711 server=[2001:db8::1]:80 client_to_server=10 server_to_client=20 age=1.5s`},
-		{refused, `level=WARN msg="session closed" session=42 cause=refused client=192.0.2.1:4711 err="connect: connection refused" client_to_server=10 server_to_client=20 age=1.5s`},
+		{
+			messages.SessionOpened{ID: 42, Client: client, Server: server},
+			`level=DEBUG msg="session opened" session=42 client=192.0.2.1:4711 server=[2001:db8::1]:80`,
+		},
+		{
+			closed(messages.CauseHung),
+			`level=WARN msg="session closed" session=42 cause=hung client=192.0.2.1:4711 server=[2001:db8::1]:80 ` +
+				`client_to_server=10 server_to_client=20 age=1.5s`,
+		},
+		{
+			refused,
+			`level=WARN msg="session closed" session=42 cause=refused client=192.0.2.1:4711 err="connect: connection refused" ` +
+				`client_to_server=10 server_to_client=20 age=1.5s`,
+		},
 		{messages.SupervisionChanged{Strategy: "stop", Was: "one-for-one"}, `level=INFO msg="supervision changed" strategy=stop was=one-for-one`},
 	} {
 		_, line, _ := strings.Cut(logged("debug", "text", test.event), " ")

@@ -92,8 +92,8 @@ func (k *Keeper) pace() {
 	runtime.SetFinalizer(&sentinel{keeper: k}, func(s *sentinel) { s.keeper.pace() })
 }
 
-// percentFor is the GOGC that lets the heap grow by slack and a quarter of what lives. The runtime never collects below 4 MB × GOGC ÷ 100,
-// so for a small heap that is what counts.
+// percentFor is the GOGC that lets the heap grow by slack and a quarter of what lives. The runtime never collects below
+// 4 MB × GOGC ÷ 100, so for a small heap that is what counts.
 func percentFor(live uint64) int {
 	live = max(live, 1<<20)
 	grown := slack + live/4
@@ -104,7 +104,9 @@ type sentinel struct{ keeper *Keeper }
 
 // garbage is about how many bytes a collection would free.
 func garbage() uint64 {
-	used, live := read("/memory/classes/heap/objects:bytes")+read("/memory/classes/heap/unused:bytes")+read("/memory/classes/heap/free:bytes"), read("/gc/heap/live:bytes")
+	const heap = "/memory/classes/heap/"
+	used := read(heap+"objects:bytes") + read(heap+"unused:bytes") + read(heap+"free:bytes")
+	live := read("/gc/heap/live:bytes")
 	return used - min(used, live)
 }
 
