@@ -135,7 +135,7 @@ func (c *Chaos) kill(found *victims) {
 			mode = KillStop
 		}
 		d.kills++
-		c.shared.kill(found[role][draw%uint64(len(found[role]))], role, mode, "chaos")
+		c.endpoint.kill(found[role][draw%uint64(len(found[role]))], role, mode, "chaos")
 	}
 }
 

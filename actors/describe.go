@@ -37,6 +37,11 @@ type sessionRecord struct {
 	children [roles - RoleClientReader]actorRecord // without a PID if there is none yet
 }
 
+// sort puts the sessions in order, once, before anybody who asked is shown them: from then on nobody changes a part.
+func (p *part) sort() {
+	slices.SortFunc(p.sessions, func(a, b sessionRecord) int { return cmp.Compare(a.id, b.id) })
+}
+
 // describe is called on the lane's goroutine.
 func (e *endpoint) describe(p *part) {
 	p.sessions = make([]sessionRecord, 0, len(e.connections))
@@ -148,7 +153,6 @@ func (p *part) node() messages.Node {
 	for _, h := range p.helpers {
 		root.Children = append(root.Children, h.node())
 	}
-	slices.SortFunc(p.sessions, func(a, b sessionRecord) int { return cmp.Compare(a.id, b.id) })
 	const each = int(roles - RoleClientReader)
 	room := make([]messages.Node, each*len(p.sessions))
 	for i := range p.sessions {

@@ -25,7 +25,8 @@
 //	listener.go, acceptor.go, chaos.go       the actors of an endpoint; endpoint.go is what they must not lose
 //	session.go, reader.go, writer.go         the actors of a connection; connection.go is what they must not lose
 //	connect.go, ending.go                    the session's states before and after relaying; timeouts.go and progress.go watch over it
-//	guardian.go, child.go, shared.go         the root; what a supervisor keeps of a child; what all have in common
+//	guardian.go, child.go                    the root; what a supervisor keeps of a child
+//	shared.go, publish.go                    what all have in common; how it is told what happened
 //	mailbox.go, bell.go, lane.go             on which goroutine an actor runs, and why no actor ever blocks another
 //	proxy.go, kill.go, config.go             what an owner holds, asks and orders
 //	start.go, limits.go, listen.go           how it begins; balance.go: between several listeners
@@ -47,10 +48,12 @@
 //
 // A lane is one readiness loop: one goroutine, on which a listener, its acceptor, its sessions and their children take turns. A loop
 // hears of a ready socket and rings its reader or writer; no handler blocks, and no goroutine is parked per connection. With several loops
-// each has a listener of its own, with a listening socket of its own on the same port, among which the system shares out the clients:
-// what two lanes have in common does not change after Start, but for the number of live sessions, which each lane counts for itself and
-// reads of the others, and for the strategy in force. So nothing that happens in a session's life takes a lock or waits for another
-// processor. Messages may come from any goroutine; they wait in the loop's queue.
+// each has a listener of its own, with a listening socket of its own on the same port, among which the system shares out the clients, and
+// an actor system of its own: nothing is shared, since whatever two processors write to is a thing that both wait for, and what does not
+// cost much with two costs all with sixty-four. What lanes have in common does not change after Start, but for the strategy in force, and
+// for the number of live sessions, which each lane writes for itself and reads of the others. So nothing in a session's birth, life and
+// death takes a lock that another lane takes, or crosses to another lane; the one exception is a client whom an acceptor gives away since
+// its own lane is far worse off than another (balance.go). Messages may come from any goroutine; they wait in the loop's queue.
 //
 // # The life of a session
 //

@@ -17,10 +17,11 @@ import (
 // There is one for each loop, and nothing in it is shared with another: all of it belongs to the lane's goroutine, but for live.
 type endpoint struct {
 	*shared
-	name  string // the listener's PID
-	index int    // which of shared.endpoints it is, from 0
-	lane  *lane
-	props [roles]*actor.Props
+	name   string // the listener's PID
+	index  int    // which of shared.endpoints it is, from 0
+	lane   *lane
+	system *actor.ActorSystem // its own, so that not even the registry of actors is shared with other lanes
+	props  [roles]*actor.Props
 
 	listener, acceptor, chaos child
 	failures                  [RoleSession]failures // theirs
@@ -83,6 +84,7 @@ func newEndpoint(s *shared, name string, index, fd int) (*endpoint, error) {
 	e := &endpoint{
 		shared: s, name: name, index: index, lane: l, fd: fd, connections: map[uint64]*connection{}, standing: make(chan struct{}),
 	}
+	e.system = newSystem(s.log)
 	e.listener.role, e.acceptor.role, e.chaos.role = RoleListener, RoleAcceptor, RoleChaos
 	e.props = declare(e)
 	e.takes.Store(true)

@@ -21,19 +21,22 @@ func (p *Proxy) Kill(pid, mode, by string) error {
 	if mode != KillPanic && mode != KillStop {
 		return fmt.Errorf("unknown way to kill %q: it is %s or %s", mode, KillPanic, KillStop)
 	}
-	role, ours := p.shared.roleOf(pid)
-	if _, found := p.shared.system.ProcessRegistry.GetLocal(pid); !found || !ours {
+	e, role := p.shared.find(pid)
+	if e == nil {
 		return ErrNoActor
 	}
-	p.shared.kill(pid, role, mode, by)
+	if _, found := e.system.ProcessRegistry.GetLocal(pid); !found {
+		return ErrNoActor
+	}
+	e.kill(pid, role, mode, by)
 	return nil
 }
 
-// roleOf tells the role by a PID; false if it is none of the proxy's.
-func (s *shared) roleOf(pid string) (Role, bool) {
+// find tells by a PID what an actor is, and below which listener; nil if it is none of the proxy's.
+func (s *shared) find(pid string) (*endpoint, Role) {
 	for _, e := range s.endpoints {
 		if pid == e.name {
-			return RoleListener, true
+			return e, RoleListener
 		}
 		rest, below := strings.CutPrefix(pid, e.name+"/")
 		if !below {
@@ -45,19 +48,19 @@ func (s *shared) roleOf(pid string) (Role, bool) {
 			case r < RoleSession && !deeper && rest == tree[r].name,
 				r == RoleSession && !deeper && strings.HasPrefix(session, tree[r].name),
 				r > RoleSession && child == tree[r].name:
-				return r, true
+				return e, r
 			}
 		}
 	}
-	return 0, false
+	return nil, 0
 }
 
 // kill says so and does it.
-func (s *shared) kill(pid string, role Role, mode, by string) {
-	s.publish(messages.ActorKilled{PID: pid, Kind: role.String(), Mode: mode, By: by})
+func (e *endpoint) kill(pid string, role Role, mode, by string) {
+	e.publish(messages.ActorKilled{PID: pid, Kind: role.String(), Mode: mode, By: by})
 	if mode == KillStop {
-		s.system.Root.Stop(s.system.NewLocalPID(pid))
+		e.system.Root.Stop(e.system.NewLocalPID(pid))
 	} else {
-		s.system.Root.Send(s.system.NewLocalPID(pid), &messages.Fail{Reason: "killed by " + by})
+		e.system.Root.Send(e.system.NewLocalPID(pid), &messages.Fail{Reason: "killed by " + by})
 	}
 }

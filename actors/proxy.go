@@ -28,8 +28,31 @@ var (
 // Addr is the address that the proxy listens on, with the port that the system chose if ListenPort was 0.
 func (p *Proxy) Addr() netip.AddrPort { return p.shared.addr }
 
-// System is the actor system that the proxy lives in: for its event stream, and for sending messages to actors by PID.
-func (p *Proxy) System() *actor.ActorSystem { return p.shared.system }
+// System is the actor system that the proxy lives in: for sending messages to actors by PID. With several loops each listener and all
+// below it have one of their own, and this is that of listener-1; see Systems.
+func (p *Proxy) System() *actor.ActorSystem { return p.shared.endpoints[0].system }
+
+// Systems are the actor systems of all listeners, by number.
+func (p *Proxy) Systems() (all []*actor.ActorSystem) {
+	for _, e := range p.shared.endpoints {
+		all = append(all, e.system)
+	}
+	return all
+}
+
+// Subscribe has a function called with every event from now on, until unsubscribe is called; see messages for what it may do. With
+// several loops it is called on several goroutines. If it panics, that is logged, and nobody else notices.
+func (p *Proxy) Subscribe(onEvent func(event any)) (unsubscribe func()) {
+	var undo []func()
+	for _, e := range p.shared.endpoints {
+		undo = append(undo, e.subscribe(onEvent))
+	}
+	return func() {
+		for _, f := range undo {
+			f()
+		}
+	}
+}
 
 // Drain closes the listening socket at once and lets live sessions run on for up to Config.DrainTimeout. It does not wait: see Done.
 func (p *Proxy) Drain() { p.order(draining) }
@@ -92,7 +115,7 @@ func (p *Proxy) EndSession(ctx context.Context, id uint64) error {
 		if c := e.connections[id]; c != nil && c.state != closing {
 			found = true
 			c.settle(messages.CauseEnded, nil) // should the session die first, its successor does it
-			p.shared.system.Root.Send(c.session.pid, &messages.End{Cause: messages.CauseEnded})
+			e.system.Root.Send(c.session.pid, &messages.End{Cause: messages.CauseEnded})
 		}
 	})
 	if err == nil && !found {
@@ -129,6 +152,6 @@ func (p *Proxy) SetSupervision(name string) error {
 		return err
 	}
 	was := p.shared.supervision.Swap(&chosen)
-	p.shared.publish(messages.SupervisionChanged{Strategy: chosen.Name, Was: was.Name})
+	p.shared.endpoints[0].publish(messages.SupervisionChanged{Strategy: chosen.Name, Was: was.Name})
 	return nil
 }

@@ -7,14 +7,11 @@ import (
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
-
-	"tcpproxy/messages"
 )
 
 // shared is what all actors of a proxy have in common. None of it changes after Start, but for supervision and what says so.
 type shared struct {
 	cfg             Config
-	system          *actor.ActorSystem
 	log             *slog.Logger
 	addr            netip.AddrPort // that the proxy listens on
 	endpoints       []*endpoint
@@ -25,42 +22,11 @@ type shared struct {
 	done            chan struct{}            // closed when everything has been released
 }
 
-// publish tells everyone who has subscribed. A subscriber that panics harms nobody: what is left to do is done, and the panic is logged.
-// It ends the round, however, for those that subscribed after it.
-func (s *shared) publish(event any) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			s.log.Error("a subscriber to the proxy's events panicked", "event", fmt.Sprintf("%T", event), "reason", describe(reason))
-		}
-	}()
-	s.system.EventStream.Publish(event)
-}
-
 // fault is the seam for fault injection; see Config.Fault.
 func (s *shared) fault(at Point, who *actor.PID) {
 	if f := s.cfg.Fault; f != nil {
 		f(at, who.GetId())
 	}
-}
-
-// guard runs a step of an actor's lifecycle in which a panic would wedge its parent for ever: the library expects Restarting,
-// Stopping and Stopped to return. A panic is published as a failure and otherwise ignored: the actor is on its way out in any case.
-func (s *shared) guard(at Point, who *actor.PID, step func()) {
-	if s.cfg.Fault != nil {
-		s.recovered(at, who, func() { s.fault(at, who) })
-	}
-	if step != nil {
-		s.recovered(at, who, step) // even if the seam has panicked
-	}
-}
-
-func (s *shared) recovered(at Point, who *actor.PID, step func()) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			s.publish(messages.ActorFailed{PID: who.GetId(), Reason: describe(reason), Strategy: "guarded", Directive: at.String()})
-		}
-	}()
-	step()
 }
 
 // unknown reports a message that the actor has no use for, and survives it.

@@ -39,7 +39,7 @@ func Start(cfg Config, onEvent func(event any)) (*Proxy, error) {
 		s.endpoints = append(s.endpoints, e)
 	}
 	if onEvent != nil {
-		s.system.EventStream.Subscribe(onEvent)
+		p.Subscribe(onEvent)
 	}
 	p.run()
 	return p, nil
@@ -66,32 +66,38 @@ func newShared(cfg Config) (*shared, error) {
 	if s.sessionStrategy, err = strategyNamed("session supervision", cfg.SessionSupervision, sessionStrategies); err != nil {
 		return nil, err
 	}
-	s.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quietly(s.log) }))
-	condense(s.system.ProcessRegistry)
 	return s, nil
+}
+
+// newSystem makes an actor system of the library's.
+func newSystem(log *slog.Logger) *actor.ActorSystem {
+	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quietly(log) }))
+	condense(system.ProcessRegistry)
+	return system
 }
 
 // run sets the loops going, has the guardian spawn the listeners, and waits until they stand.
 func (p *Proxy) run() {
 	s := p.shared
-	g := newGuardian(s, s.endpoints)
 	var running sync.WaitGroup
 	for _, e := range s.endpoints {
 		running.Go(e.lane.loop.Run)
 	}
 	go func() {
 		running.Wait()
-		s.system.Shutdown()
+		for _, e := range s.endpoints {
+			e.system.Shutdown()
+		}
 		close(s.done)
 	}()
 	for _, e := range s.endpoints {
-		e.lane.do(func() { g.spawn(e) })
+		e.lane.do(newGuardian(e).spawn)
 		<-e.standing
 	}
 }
 
-// condense replaces the registry's 32,768 shards with 32. They are there to keep many processors from meeting at one lock; a few
-// loops seldom meet, while so many nearly empty maps cost 3 MB, and each actor a kilobyte and a cache miss.
+// condense replaces the registry's 32,768 shards with 32. They are there to keep many processors from meeting at one lock; here a registry
+// belongs to one lane, and so many nearly empty maps would cost it 3 MB, and each actor a kilobyte and a cache miss.
 func condense(r *actor.ProcessRegistryValue) {
 	few := cmap.New()
 	for _, slice := range r.LocalPIDs.LocalPIDs {

@@ -120,6 +120,7 @@ func (s *surveyor) make(q *survey) (cost time.Duration, ok bool) {
 		select {
 		case <-visits[i].done:
 			cost = max(cost, visits[i].cost)
+			q.parts[i].sort()
 		case <-s.shared.done:
 			return 0, false
 		}

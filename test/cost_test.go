@@ -33,12 +33,12 @@ func BenchmarkPanicToRestarted(b *testing.B) {
 			panic(k)
 		}
 	}))
-	back := r.proxy.System().EventStream.Subscribe(func(event any) {
+	unsubscribe := r.proxy.Subscribe(func(event any) {
 		if e, ok := event.(messages.ActorRestarted); ok && e.PID == who {
 			took <- time.Since(begun) - time.Duration(died.Load())
 		}
 	})
-	defer r.proxy.System().EventStream.Unsubscribe(back)
+	defer unsubscribe()
 	pid := actor.NewPID(r.proxy.System().Address(), who)
 	total := time.Duration(0)
 	for b.Loop() {

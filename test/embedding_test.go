@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,7 +37,8 @@ func TestStartReturnsWhenTheTreeStands(t *testing.T) {
 			if loops > 1 {
 				who = "listener-3/acceptor"
 			}
-			p.System().Root.Send(p.System().NewLocalPID(who), &messages.Fail{Reason: "on purpose"})
+			system := p.Systems()[loops-1]
+			system.Root.Send(system.NewLocalPID(who), &messages.Fail{Reason: "on purpose"})
 			select {
 			case e := <-failed:
 				if e.PID != who || e.Kill != "panic" {
@@ -178,4 +181,39 @@ func TestYourOwnStrategy(t *testing.T) {
 		}
 		s.finish()
 	}
+}
+
+// TestManyAsk: all who ask at once are shown one survey, in one form or the other. Nobody may change what others look at; that is for the
+// race detector to see.
+func TestManyAsk(t *testing.T) {
+	r := newRig(t, actors.Config{})
+	for i := range 20 {
+		s, err := r.open(uint64(i), 1, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.close()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var all sync.WaitGroup
+	for i := range 16 {
+		all.Go(func() {
+			for range 20 {
+				if i%2 == 0 {
+					tree, err := r.proxy.Tree(ctx)
+					if err != nil || len(tree.Children) != 21 {
+						t.Errorf("%d children in the tree, %v", len(tree.Children), err)
+					}
+					continue
+				}
+				sessions, err := r.proxy.Sessions(ctx)
+				inOrder := slices.IsSortedFunc(sessions, func(a, b messages.Session) int { return int(a.ID) - int(b.ID) })
+				if err != nil || len(sessions) != 20 || !inOrder {
+					t.Errorf("%d sessions, %v", len(sessions), err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }

@@ -108,8 +108,9 @@ func TestTreeShowsTheHelpers(t *testing.T) {
 // TestSubscribersHarmNobody has a subscriber panic on every event, and sessions and the proxy end nevertheless.
 func TestSubscribersHarmNobody(t *testing.T) {
 	r := newRig(t, actors.Config{}, fault.At(actors.PointStopped, "*/*/*").Times(0))
-	bad := r.proxy.System().EventStream.Subscribe(func(any) { panic("a bad subscriber") })
-	defer r.proxy.System().EventStream.Unsubscribe(bad)
+	defer r.proxy.Subscribe(func(any) { panic("a bad subscriber") })()
+	behind := r.proxy.System().EventStream.Subscribe(func(any) { panic("one behind the proxy's back") })
+	defer r.proxy.System().EventStream.Unsubscribe(behind)
 	for i, sh := range shapes[:3] {
 		s, client, server, err := r.play(sh, uint64(i), sh.bytes, nil)
 		if err != nil || client != fault.Intact || server != fault.Intact {

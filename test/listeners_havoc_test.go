@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -35,7 +37,11 @@ func havocAmong(t *testing.T, loops int, seed uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stop := func(k fault.Kill) { fault.Stop(p.System(), k.Who) }
+	stop := func(k fault.Kill) {
+		number, _, _ := strings.Cut(strings.TrimPrefix(k.Who, "listener-"), "/")
+		n, _ := strconv.Atoi(number)
+		fault.Stop(p.Systems()[n-1], k.Who)
+	}
 	for _, who := range []string{"listener-*", "listener-*/acceptor", "listener-*/session-*", "listener-*/session-*/*"} {
 		plan.Add(fault.Random(seed, 0.05, who), fault.Random(seed+1, 0.02, who).Do(stop))
 	}
