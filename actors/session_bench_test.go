@@ -3,6 +3,7 @@ package actors
 import (
 	"testing"
 
+	"tcpproxy/actors/internal/wire"
 	"tcpproxy/messages"
 )
 
@@ -24,9 +25,9 @@ func BenchmarkSpawnAndStop(b *testing.B) {
 		b.Fatal(err)
 	}
 	e = p.shared.endpoints[0]
-	var next func()
+	var next wire.Task
 	spawned := 0
-	next = func() {
+	next.Bind(runner(func() {
 		spawned++
 		c := e.add(arrival{fd: -1})
 		c.state = relaying
@@ -35,12 +36,12 @@ func BenchmarkSpawnAndStop(b *testing.B) {
 		}
 		e.system.Root.Send(c.session.pid, &messages.End{Cause: messages.CauseFinished})
 		if spawned < b.N {
-			e.lane.do(next)
+			e.lane.loop.Post(&next)
 		}
-	}
+	}))
 	b.ReportAllocs()
 	b.ResetTimer()
-	e.lane.do(next)
+	e.lane.loop.Post(&next)
 	<-all
 	b.StopTimer()
 	p.Stop()
