@@ -8,8 +8,8 @@ import (
 	"tcpproxy/messages"
 )
 
-// publish tells everyone who has subscribed. Whoever did so through Proxy.Subscribe may panic without harm to anybody. One who subscribed to
-// the event stream itself, behind the proxy's back, does none to the actors, but those after it miss the event.
+// publish tells everyone who has subscribed. Whoever did so through Proxy.Subscribe may panic without harm to anybody. One who subscribed
+// to the event stream itself, behind the proxy's back, does none to the actors, but those after it miss the event.
 func (e *endpoint) publish(event any) {
 	defer e.survive(event)
 	e.system.EventStream.Publish(event)

@@ -10,8 +10,8 @@ import (
 const (
 	// encodeFor is how long encoding may go on without a rest, and encodeRest that rest. Five thousand sessions take some 40 ms to encode;
 	// in one go, that is 40 ms in which a session may have to wait for a processor.
-	encodeFor  = 200 * time.Microsecond
-	encodeRest = 2 * time.Millisecond
+	encodeFor  = 100 * time.Microsecond
+	encodeRest = time.Millisecond
 )
 
 // encoder makes JSON of a large answer, in pieces.

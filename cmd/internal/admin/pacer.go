@@ -10,9 +10,9 @@ const (
 	// paceBytes is how many bytes a second all large answers together may take. Writing them costs the system's time, and reading them
 	// the callers', on the processors that move the bytes of sessions: at 48 MB a second the p99 of a round trip was ten times as long.
 	// The tree of 5,000 sessions is 3 MB.
-	paceBytes = 8 << 20
+	paceBytes = 6 << 20
 	// paceChunk is how many bytes are written at a time; an answer that is not larger is not paced.
-	paceChunk = 64 << 10
+	paceChunk = 32 << 10
 )
 
 // pacer has callers take turns in writing large answers.
