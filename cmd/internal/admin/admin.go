@@ -90,7 +90,7 @@ func (s *Server) Observe(event any) { s.watch.observe(event) }
 
 // Serve answers callers about the proxy, until Close. It does not wait.
 func (s *Server) Serve(proxy Proxy) {
-	s.http.Handler = s.handler(newAPI(proxy, &s.watch, s.config.Patience))
+	s.http.Handler = s.handler(newAPI(proxy, &s.watch, s.config.Patience, s.listener.closed))
 	s.listener.attach(&s.http)
 	// A caller who is slow, or silent, holds a goroutine and a descriptor for so long at most.
 	s.http.ReadHeaderTimeout = 5 * time.Second

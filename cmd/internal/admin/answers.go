@@ -21,8 +21,9 @@ const (
 // each who asks: one answer is made at a time, and all share it who may. Whoever has changed something sees it in the next answer.
 type answers struct {
 	ask      func(ctx context.Context) (any, error)
-	patience time.Duration  // for ask
-	changes  *atomic.Uint64 // counts what callers have changed
+	patience time.Duration   // for ask
+	changes  *atomic.Uint64  // counts what callers have changed
+	closed   <-chan struct{} // ends one that is being written
 
 	mu   sync.Mutex
 	last *answer   // the last one that was begun; nil if there is none to share
@@ -101,7 +102,7 @@ func (a *answers) make(it *answer) {
 	defer cancel()
 	what, err := a.ask(ctx)
 	if err == nil {
-		it.text, err = encode(what)
+		it.text, err = encode(what, a.closed)
 	}
 	it.err = err
 }

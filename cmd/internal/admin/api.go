@@ -15,6 +15,13 @@ import (
 	"tcpproxy/messages"
 )
 
+const (
+	// chunkWithin is how long a caller may take for a part of a large answer, and answerWithin for all of it: one who does not read gives
+	// up his place, of which there are few, to others.
+	chunkWithin  = 3 * time.Second
+	answerWithin = 30 * time.Second
+)
+
 // maxBody bounds what a caller may send, in bytes.
 const maxBody = 4 << 10
 
@@ -29,7 +36,7 @@ type api struct {
 	pacer          pacer
 }
 
-func newAPI(proxy Proxy, w *watch, patience time.Duration) *api {
+func newAPI(proxy Proxy, w *watch, patience time.Duration, closed <-chan struct{}) *api {
 	a := &api{proxy: proxy, watch: w, patience: patience}
 	a.tree = answers{patience: patience, changes: &a.changes, ask: func(ctx context.Context) (any, error) { return proxy.Tree(ctx) }}
 	a.sessions = answers{patience: patience, changes: &a.changes, ask: func(ctx context.Context) (any, error) {
@@ -39,6 +46,7 @@ func newAPI(proxy Proxy, w *watch, patience time.Duration) *api {
 		}
 		return sessions, err
 	}}
+	a.tree.closed, a.sessions.closed = closed, closed
 	return a
 }
 
@@ -104,7 +112,11 @@ func (a *api) serve(question *answers) http.HandlerFunc {
 			return
 		}
 		head(w, http.StatusOK)
-		a.pacer.write(w, text)
+		begun, deadline := time.Now(), http.NewResponseController(w)
+		a.pacer.write(w, text, func() {
+			now := time.Now()
+			_ = deadline.SetWriteDeadline(now.Add(min(chunkWithin, answerWithin-now.Sub(begun))))
+		})
 	}
 }
 

@@ -77,6 +77,9 @@ func (c *crowd) Close() error {
 	return c.Listener.Close()
 }
 
+// sendBuffer is how many bytes the system may hold for a caller: so that one who reads nothing shows soon, and costs little memory.
+const sendBuffer = 64 << 10
+
 // admit lets a newcomer in; nil if there is no room.
 func (c *crowd) admit(conn *net.TCPConn) *caller {
 	c.mu.Lock()
@@ -88,6 +91,7 @@ func (c *crowd) admit(conn *net.TCPConn) *caller {
 		}
 		_ = first.Value.(*caller).leave() // whoever is quiet longest has to go; it does not matter what closing says
 	}
+	_ = conn.SetWriteBuffer(sendBuffer)
 	v := &caller{TCPConn: conn, crowd: c}
 	c.connected++
 	v.place = c.quiet.PushBack(v)

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"net/http"
 	"time"
 
 	"tcpproxy/messages"
@@ -16,14 +17,15 @@ const (
 
 // encoder makes JSON of a large answer, in pieces.
 type encoder struct {
-	text  []byte
-	since time.Time // of the last rest
-	err   error
+	text   []byte
+	since  time.Time // of the last rest
+	closed <-chan struct{}
+	err    error
 }
 
-// encode makes a line of JSON of an answer.
-func encode(what any) ([]byte, error) {
-	e := encoder{since: time.Now()}
+// encode makes a line of JSON of an answer. It gives up when the API is closed.
+func encode(what any, closed <-chan struct{}) ([]byte, error) {
+	e := encoder{since: time.Now(), closed: closed}
 	switch what := what.(type) {
 	case messages.Sessions:
 		e.text = append(e.text, '[')
@@ -45,7 +47,7 @@ func (e *encoder) node(n *messages.Node) {
 	alone := *n
 	alone.Children = []messages.Node{}
 	e.piece(&alone)
-	if len(n.Children) == 0 || e.err != nil {
+	if e.err != nil || len(n.Children) == 0 {
 		return
 	}
 	e.text = e.text[:len(e.text)-len("]}")] // the children are the last field
@@ -63,13 +65,19 @@ func (e *encoder) separate(i int) {
 }
 
 func (e *encoder) piece(what any) {
+	if e.err != nil {
+		return
+	}
 	if time.Since(e.since) > encodeFor {
-		time.Sleep(encodeRest)
+		select {
+		case <-e.closed:
+			e.err = http.ErrServerClosed
+			return
+		case <-time.After(encodeRest):
+		}
 		e.since = time.Now()
 	}
 	text, err := json.Marshal(what)
-	if err != nil && e.err == nil {
-		e.err = err
-	}
+	e.err = err
 	e.text = append(e.text, text...)
 }

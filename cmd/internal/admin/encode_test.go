@@ -25,7 +25,7 @@ func TestEncodeIsWhatTheLibraryWrites(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := encode(what); err != nil || string(got) != string(want)+"\n" {
+		if got, err := encode(what, nil); err != nil || string(got) != string(want)+"\n" {
 			t.Errorf("got  %s, %v\nwant %s", got, err, want)
 		}
 	}

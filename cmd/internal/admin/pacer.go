@@ -10,9 +10,9 @@ const (
 	// paceBytes is how many bytes a second all large answers together may take. Writing them costs the system's time, and reading them
 	// the callers', on the processors that move the bytes of sessions: at 48 MB a second the p99 of a round trip was ten times as long.
 	// The tree of 5,000 sessions is 3 MB.
-	paceBytes = 6 << 20
+	paceBytes = 4 << 20
 	// paceChunk is how many bytes are written at a time; an answer that is not larger is not paced.
-	paceChunk = 32 << 10
+	paceChunk = 16 << 10
 )
 
 // pacer has callers take turns in writing large answers.
@@ -21,12 +21,16 @@ type pacer struct {
 	next time.Time // when the next chunk may be written
 }
 
-// write writes the whole text, or as much of it as the caller takes.
-func (p *pacer) write(w io.Writer, text []byte) {
+// write writes the whole text, or as much of it as the caller takes. taken, if there is one, is called before each chunk, to say how
+// long that may take.
+func (p *pacer) write(w io.Writer, text []byte, taken func()) {
 	for large := len(text) > paceChunk; len(text) > 0; {
 		n := min(len(text), paceChunk)
 		if large {
 			time.Sleep(p.reserve(n))
+		}
+		if taken != nil {
+			taken()
 		}
 		if _, err := w.Write(text[:n]); err != nil {
 			return
