@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// FuzzFind: what a caller of the admin API gives as a PID is either found below its listener, with a role that its name bears out, or not at
-// all. The corpus is in testdata.
+// FuzzFind: what a caller of the admin API gives as a PID is either found below its listener, with a role that its name bears out, or
+// not at all. The corpus is in testdata.
 func FuzzFind(f *testing.F) {
 	s := &shared{endpoints: []*endpoint{{name: "listener-1"}, {name: "listener-2"}, {name: "listener"}}}
 	f.Fuzz(func(t *testing.T, pid string) {
