@@ -1,0 +1,74 @@
+package survival
+
+import (
+	"hash/crc32"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
+
+// Layout is the version of everything in this memory. It changes whenever a field does: a program that expects another layout cannot
+// take over, and says so when it is asked (see the keeper), or steps back for the program before it.
+const Layout = 1
+
+// magic begins the memory: "tcpproxy" in ASCII.
+const magic = 0x79786f7270706374
+
+// MostLoops is how many readiness loops a proxy with --survive can have.
+const MostLoops = 256
+
+// Header is the first part of the memory. Each word has one writer at a time, which is named beside it, and is written by single stores: so
+// it is whole at any instant. The keeper, the worker and the holder read it.
+type Header struct {
+	magic, layout uint64
+
+	// The processes; see processes.go for the states.
+	Worker     atomic.Int64  // PID; by the worker, and by a holder that is about to become it
+	Holder     atomic.Int64  // PID; by the worker
+	Spare      atomic.Int64  // PID of the holder's own holder while it becomes the worker; 0 = none; by the holder, then by the worker
+	Keeper     atomic.Int64  // PID; by the keeper
+	Generation atomic.Uint64 // workers so far; by the worker
+	Ready      atomic.Uint64 // the last generation that serves; by the worker
+	Died       atomic.Int64  // when the last worker was found gone (CLOCK_MONOTONIC); by the holder
+	Status     atomic.Int64  // wait status of the last worker to die, and 1<<32 to say that there is one; by the keeper
+	Reason     atomic.Uint64 // why the last worker ends, if it does so on purpose; by the worker
+	Final      atomic.Uint64 // exit code + 1 of an orderly end: nobody takes over then; by the worker
+	Launches   atomic.Uint64 // workers in a row that were not ready when they died; by holder and worker
+	Deaths     atomic.Uint64 // workers that died, all told; by the worker
+
+	// The images that a holder executes: descriptors of programs.
+	Image    atomic.Int64  // by the worker
+	Previous atomic.Int64  // the one before an upgrade, while that is on trial; -1 = none
+	Trial    atomic.Uint64 // 1 while the image has yet to show that it works; 2 when the holder has gone back to the previous one
+
+	// What the owner ordered: it is obeyed by whichever worker there is.
+	Orders atomic.Uint64 // signals to end: 1 = drain, more = end now; by keeper and worker, added
+	Quit   atomic.Uint64 // 1 = end now; by keeper and worker
+
+	// The proxy.
+	Began     atomic.Int64  // when the first worker began (CLOCK_MONOTONIC): the zero of all times in the records
+	Restoring atomic.Uint64 // the record that is being restored, + 1; 0 = none: a worker that dies meanwhile died of it
+	Loops     atomic.Uint64 // geometry; by the first worker, Loops last
+	PerLoop   atomic.Uint64 // records of a loop
+
+	_    cpu.CacheLinePad
+	Loop [MostLoops]LoopHeader
+}
+
+// LoopHeader is what must outlive the process of one readiness loop. By the loop's goroutine.
+type LoopHeader struct {
+	Listening atomic.Int64  // the descriptor; -1 = closed
+	Served    atomic.Uint64 // sessions so far
+	Used      atomic.Uint64 // records from this one on have never been used
+	Stage     atomic.Uint64 // how far the owner has ordered it to go
+	Drained   atomic.Int64  // when it began to drain, since Began
+	_         [3]uint64
+}
+
+// headerSize is rounded up to whole pages of any size in use.
+const headerSize = (int(unsafe.Sizeof(Header{})) + 65535) &^ 65535
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func headerOf(mapped []byte) *Header { return (*Header)(unsafe.Pointer(&mapped[0])) }

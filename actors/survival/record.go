@@ -1,0 +1,170 @@
+package survival
+
+import (
+	"hash/crc32"
+	"net/netip"
+	"strconv"
+	"sync/atomic"
+	"unsafe"
+)
+
+// Record is what is kept of one connection, beside its two flows (wire.Note). It is written by its loop's goroutine.
+//
+// It has two parts that are written once and summed, and words that change while it lives, each by a single store. The order of the stores
+// is what makes it true at any instant: a part is complete before the mark that says so is set. See doc.go.
+type Record struct {
+	// The client's part, valid with MarkLive.
+	ID       uint64
+	Opened   int64 // nanoseconds since Header.Began
+	client   address
+	ClientFD int32
+	sum      uint32
+
+	// The server's part, valid with MarkConnected.
+	server    address
+	ServerFD  int32
+	serverSum uint32
+
+	marks atomic.Uint64 // see Mark; the upper half is a check of the lower
+
+	Moved   [2]atomic.Int64 // by direction: when bytes last moved, since Began
+	TakenAt [2]atomic.Int64 // by direction: when the peer last took some, or when they began to wait for it
+	Failed  [2]atomic.Uint32
+	_       [3]uint64
+}
+
+// Marks say how far a connection has come. They are bits, but for the cause.
+type Marks uint32
+
+const (
+	// MarkLive: the record is in use, and the client's part is complete.
+	MarkLive Marks = 1 << iota
+	// MarkConnected: the server's part is complete; bytes may have moved.
+	MarkConnected
+	// MarkCutUp and MarkCutDown: the sink of a direction failed; what its source still sends is dropped.
+	MarkCutUp
+	MarkCutDown
+	// MarkShutUp and MarkShutDown: a direction has ended and all of it is delivered; its FIN is about to be sent, or has been.
+	MarkShutUp
+	MarkShutDown
+	// MarkTold: that the session closed has been published.
+	MarkTold
+)
+
+// causeShift is where the cause of the ending stands among the marks: 8 bits. 0 = it has not been ended.
+const causeShift = 24
+
+// address is a netip.AddrPort without pointers.
+type address struct {
+	ip   [16]byte
+	zone uint32
+	port uint16
+	kind uint16 // 0 none, 4, 6
+}
+
+func pack(a netip.AddrPort) (p address) {
+	ip := a.Addr()
+	switch {
+	case ip.Is4():
+		p.kind = 4
+	case ip.IsValid():
+		p.kind = 6
+		if n, err := strconv.ParseUint(ip.Zone(), 10, 32); err == nil {
+			p.zone = uint32(n)
+		}
+	default:
+		return p
+	}
+	p.ip, p.port = ip.As16(), a.Port()
+	return p
+}
+
+func (p *address) addrPort() netip.AddrPort {
+	ip := netip.AddrFrom16(p.ip)
+	switch p.kind {
+	case 4:
+		ip = ip.Unmap()
+	case 6:
+		if p.zone != 0 {
+			ip = ip.WithZone(strconv.FormatUint(uint64(p.zone), 10))
+		}
+	default:
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(ip, p.port)
+}
+
+// Open begins the record of a client that has been accepted. From this instant on the client has an owner.
+func (r *Record) Open(id uint64, fd int, client netip.AddrPort, opened int64) {
+	r.marks.Store(0)
+	r.ID, r.ClientFD, r.client, r.Opened = id, int32(fd), pack(client), opened
+	r.sum = r.clientSum()
+	for d := range r.Failed {
+		r.Failed[d].Store(0)
+		r.Moved[d].Store(0)
+		r.TakenAt[d].Store(0)
+	}
+	r.set(MarkLive)
+}
+
+// Connect adds the server's part.
+func (r *Record) Connect(fd int, server netip.AddrPort, now int64) {
+	r.ServerFD, r.server = int32(fd), pack(server)
+	r.serverSum = r.connectedSum()
+	for d := range r.Moved {
+		r.Moved[d].Store(now)
+	}
+	r.Mark(MarkConnected)
+}
+
+// Close ends the record: nothing names the connection's descriptors any more.
+func (r *Record) Close() { r.marks.Store(0) }
+
+// Mark sets marks.
+func (r *Record) Mark(m Marks) { r.set(r.low() | m) }
+
+// End notes why the connection is about to be closed.
+func (r *Record) End(cause uint8) { r.set(r.low()&(1<<causeShift-1) | Marks(cause)<<causeShift) }
+
+// Marks are the marks, 0 if the record is not in use.
+func (r *Record) Marks() Marks { return r.low() & (1<<causeShift - 1) }
+
+// Cause is what End noted; 0 if nothing.
+func (r *Record) Cause() uint8 { return uint8(r.low() >> causeShift) }
+
+// Client and Server are the peers.
+func (r *Record) Client() netip.AddrPort { return r.client.addrPort() }
+
+// Server is the destination's address that the connection was made to.
+func (r *Record) Server() netip.AddrPort { return r.server.addrPort() }
+
+// Check reports whether a record in use is whole: it was written by a program of this layout, and nothing else has written to it.
+func (r *Record) Check() bool {
+	all := r.marks.Load()
+	m := Marks(all)
+	if uint32(all>>32) != ^uint32(m) || m&MarkLive == 0 || r.sum != r.clientSum() || r.ClientFD < 0 {
+		return false
+	}
+	return m&MarkConnected == 0 || r.serverSum == r.connectedSum() && r.ServerFD >= 0
+}
+
+func (r *Record) low() Marks { return Marks(r.marks.Load()) }
+
+func (r *Record) set(m Marks) { r.marks.Store(uint64(^uint32(m))<<32 | uint64(m)) }
+
+// Unused reports whether the record is free.
+func (r *Record) Unused() bool { return r.marks.Load() == 0 }
+
+func (r *Record) clientSum() uint32 {
+	return r.sumOf(0, unsafe.Offsetof(r.sum), 1)
+}
+
+func (r *Record) connectedSum() uint32 {
+	return r.sumOf(unsafe.Offsetof(r.server), unsafe.Offsetof(r.serverSum), r.sum)
+}
+
+// sumOf sums a part of the record, on top of a seed: neither a record of zeros nor a part of another record is valid.
+func (r *Record) sumOf(from, to uintptr, seed uint32) uint32 {
+	part := unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(r), from)), to-from)
+	return crc32.Update(seed^Layout<<16, castagnoli, part)
+}
