@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stand is all that a holder touches. It is complete before the holder is made, since what is made by clone is a process with one thread and
-// a copy of a Go runtime that it must not use: there is nobody to collect garbage, to grow a stack, or to release a lock that was held.
-// So it takes system calls and plain words. The header's words are plain, too: the race detector would watch atomic ones, with its
+// stand is all that a holder touches. It is complete before the holder is made, since what is made by clone is a process with one thread
+// and a copy of a Go runtime that it must not use: there is nobody to collect garbage, to grow a stack, or to release a lock that was
+// held. So it takes system calls and plain words. The header's words are plain, too: the race detector would watch atomic ones, with its
 // own code; and each has one writer at a time.
 type stand struct {
 	worker, holder, spare, before, died *int64
@@ -22,7 +22,7 @@ type stand struct {
 	argv, envp                          **byte
 	watch, other                        unix.PollFd // pidfds: of the process to stand in for; of a spare to be ended before
 	isSpare                             bool
-	now                                 unix.Timespec
+	now, atOnce                         unix.Timespec
 	everySignal, mask                   uint64
 	action, ignored                     [4]uint64 // the kernel's struct sigaction; the handler stands first
 	name                                [16]byte
@@ -94,8 +94,8 @@ func makeHolder(s *stand) syscall.Errno {
 // hold is the holder's life. It never returns.
 //
 // There may be two who watch the same process, a holder and a spare, for the short time in which a new worker has made its own holder and
-// not yet ended the spare. Then the holder goes on and the spare does not: the holder ends it first, and leaves Header.Holder as it is until
-// the spare is gone, so that the spare cannot mistake whose turn it is.
+// not yet ended the spare. Then the holder goes on and, if that lives, the spare does not: the holder ends it first, and leaves
+// Header.Holder as it is until the spare is gone, so that the spare cannot mistake whose turn it is.
 //
 //go:nosplit
 //go:norace
@@ -105,7 +105,9 @@ func hold(s *stand) {
 	for {
 		unblock(s)
 		awaitEnd(&s.watch)
-		if *s.final != 0 || s.isSpare && *s.holder != 0 {
+		// Its place is free for the next descriptor: the table may be full.
+		_, _, _ = syscall.RawSyscall6(unix.SYS_CLOSE, uintptr(s.watch.Fd), 0, 0, 0, 0, 0)
+		if *s.final != 0 || s.isSpare && *s.holder != 0 && lives(s, *s.holder) {
 			exit(0)
 		}
 		if !s.isSpare && *s.spare != 0 && s.other.Fd >= 0 {
@@ -118,8 +120,6 @@ func hold(s *stand) {
 		*s.worker = int64(pid)
 		*s.spare = 0
 		*s.holder = 0
-		// Its place is free for the next: the table may be full.
-		_, _, _ = syscall.RawSyscall6(unix.SYS_CLOSE, uintptr(s.watch.Fd), 0, 0, 0, 0, 0)
 		fd, _, errno := syscall.RawSyscall6(unix.SYS_PIDFD_OPEN, pid, 0, 0, 0, 0, 0)
 		if errno != 0 {
 			exit(1)
@@ -176,6 +176,22 @@ func awaitEnd(fd *unix.PollFd) {
 			return
 		}
 	}
+}
+
+// lives reports whether a process is there and no zombie.
+//
+//go:nosplit
+//go:norace
+func lives(s *stand, pid int64) bool {
+	fd, _, errno := syscall.RawSyscall6(unix.SYS_PIDFD_OPEN, uintptr(pid), 0, 0, 0, 0, 0)
+	if errno != 0 {
+		return false
+	}
+	s.other.Fd = int32(fd)
+	gone, _, _ := syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&s.other)), 1,
+		uintptr(unsafe.Pointer(&s.atOnce)), 0, sigsetSize, 0)
+	_, _, _ = syscall.RawSyscall6(unix.SYS_CLOSE, fd, 0, 0, 0, 0, 0)
+	return gone == 0
 }
 
 // account notes a worker's death, and chooses the image to go on with. A death on purpose counts for nothing, nor does one of an image on
