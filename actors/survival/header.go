@@ -25,26 +25,34 @@ type Header struct {
 
 	// The processes; see processes.go for the states.
 	Worker     atomic.Int64  // PID; by the worker, and by a holder that is about to become it
-	Holder     atomic.Int64  // PID; by the worker
-	Spare      atomic.Int64  // PID of the holder's own holder while it becomes the worker; 0 = none; by the holder, then by the worker
+	Holder     atomic.Int64  // PID; by the kernel as the worker makes it, 0 by a holder that becomes the worker
+	Spare      atomic.Int64  // PID of the holder's own holder while it becomes the worker; 0 = none; by the kernel, then by the worker
 	Keeper     atomic.Int64  // PID; by the keeper
 	Generation atomic.Uint64 // workers so far; by the worker
 	Ready      atomic.Uint64 // the last generation that serves; by the worker
-	Died       atomic.Int64  // when the last worker was found gone (CLOCK_MONOTONIC); by the holder
-	Status     atomic.Int64  // wait status of the last worker to die, and 1<<32 to say that there is one; by the keeper
-	Reason     atomic.Uint64 // why the last worker ends, if it does so on purpose; by the worker
+	Died       atomic.Int64  // when the last worker that served was found gone (CLOCK_MONOTONIC); by the holder
+	Status     atomic.Int64  // wait status of the last worker to die, and its PID in the upper half; by the keeper
+	Reason     atomic.Uint64 // why the worker ends, if it does so on purpose; by the worker, and taken by the holder
 	Final      atomic.Uint64 // exit code + 1 of an orderly end: nobody takes over then; by the worker
 	Launches   atomic.Uint64 // workers in a row that were not ready when they died; by holder and worker
-	Deaths     atomic.Uint64 // workers that died, all told; by the worker
+	Deaths     atomic.Uint64 // workers that died and were not meant to, all told; by the holder
+
+	Before atomic.Int64             // PID of the worker that died last; by the holder
+	Why    atomic.Uint64            // Reason of the worker that died last; by the holder
+	Limit  atomic.Uint64            // what Launches may come to; 0 = not known yet; by the worker
+	DiedAt [deathsKept]atomic.Int64 // when the last ones of Deaths were found (CLOCK_MONOTONIC); by the holder
 
 	// The images that a holder executes: descriptors of programs.
 	Image    atomic.Int64  // by the worker
 	Previous atomic.Int64  // the one before an upgrade, while that is on trial; -1 = none
-	Trial    atomic.Uint64 // 1 while the image has yet to show that it works; 2 when the holder has gone back to the previous one
+	Trial    atomic.Uint64 // 1 while the image has yet to show that it works; 2 when the holder has gone back, and Previous is what failed
 
 	// What the owner ordered: it is obeyed by whichever worker there is.
 	Orders atomic.Uint64 // signals to end: 1 = drain, more = end now; by keeper and worker, added
 	Quit   atomic.Uint64 // 1 = end now; by keeper and worker
+	// Upgrades that the keeper has ordered, and that a worker has begun.
+	Upgrade  atomic.Uint64 // by the keeper, added
+	Upgraded atomic.Uint64 // by the worker
 
 	// The proxy.
 	Began     atomic.Int64  // when the first worker began (CLOCK_MONOTONIC): the zero of all times in the records

@@ -23,6 +23,9 @@ var helpTexts = kong.Vars{
 	"help_chaos_target": "Which actors --chaos may kill, by PID; * does not match a slash. " +
 		"'listener*' is the listener itself, '*/acceptor' the acceptor, 'listener/session-*' the sessions, " +
 		"'*/*/*-reader' all readers. --max-restarts holds here as ever.",
+	"help_survive": "Have connections outlive the process: a crash, kill -9 and the replacement of the program by a new version " +
+		"(kill -USR2). Linux 5.3 or later. See the README for what it takes, and for what is lost nevertheless.",
+	"help_survive_check": "Exit with 0 if this program understands these flags, and state that another one left behind in this layout.",
 	"help_admin": "Serve the admin API over HTTP on this host:port, such as 127.0.0.1:9900. Off by default. " +
 		"Any address but loopback takes --admin-token-file too.",
 	"help_admin_token_file": "The API's callers must send the content of this file, of 4 KiB at most, as a bearer token.",

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"tcpproxy/actors/survival"
 )
 
 // The program's exit codes.
@@ -19,15 +21,31 @@ const (
 )
 
 func main() {
-	os.Exit(report(run(os.Args[1:], os.Stdout, os.Stderr), os.Stderr))
+	// Nothing that may fail comes before this: if the program is started as a worker, nobody stands by for it until then.
+	worker, err := survival.Inherit()
+	if err == nil {
+		err = run(os.Args[1:], worker, os.Stdout, os.Stderr)
+	}
+	code := report(err, os.Stderr)
+	worker.End(code)
+	os.Exit(code)
 }
+
+// ended is how another process has ended that was the program: with this exit code, and having said why.
+type ended int
+
+// Error is for nobody: report says nothing of it.
+func (e ended) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 // report says on stderr why the program ends, in a line that stands first, and returns the exit code.
 func report(err error, stderr io.Writer) int {
 	var wrong usageError
+	var other ended
 	switch {
 	case err == nil, errors.Is(err, errAnswered):
 		return exitOK
+	case errors.As(err, &other):
+		return int(other)
 	case errors.As(err, &wrong):
 		_, _ = fmt.Fprintf(stderr, "tcpproxy: %s\n%sRun \"tcpproxy --help\" for the flags.\n", oneLine(err), usage)
 		return exitUsage

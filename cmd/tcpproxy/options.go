@@ -30,6 +30,7 @@ type options struct {
 	LogFormat string `enum:"text,json" default:"text" help:"text or json, one line each, on standard error."`
 
 	supervisionFlags `embed:"" group:"Supervision (what happens when an actor of the proxy fails):"`
+	survivalFlags    `embed:"" group:"Survival (what happens when the process fails):"`
 	adminFlags       `embed:"" group:"Admin API:"`
 }
 
@@ -42,6 +43,12 @@ type supervisionFlags struct {
 	Chaos              rate     `default:"0" placeholder:"RATE" help:"${help_chaos}"`
 	ChaosSeed          uint64   `default:"1" help:"The same seed and the same traffic kill the same kinds of actor in the same order."`
 	ChaosTarget        string   `default:"*/session-*/*" placeholder:"GLOB" help:"${help_chaos_target}"`
+}
+
+// survivalFlags make connections outlive the process.
+type survivalFlags struct {
+	Survive      bool  `help:"${help_survive}"`
+	SurviveCheck count `hidden:"" help:"${help_survive_check}"`
 }
 
 // adminFlags open the HTTP API.

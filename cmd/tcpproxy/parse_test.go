@@ -114,7 +114,7 @@ func TestUsageErrors(t *testing.T) {
 			args[i] = strings.Trim(args[i], "'")
 		}
 		var stdout, stderr bytes.Buffer
-		code := report(run(args, &stdout, &stderr), &stderr)
+		code := report(run(args, nil, &stdout, &stderr), &stderr)
 		line, rest, _ := strings.Cut(stderr.String(), "\n")
 		if code != exitUsage {
 			t.Errorf("%s: exit code %d, want %d", test.args, code, exitUsage)

@@ -4,51 +4,64 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/netip"
 	"os/signal"
 	"syscall"
 
 	"tcpproxy/actors"
+	"tcpproxy/actors/survival"
 	"tcpproxy/cmd/internal/admin"
-	"tcpproxy/cmd/internal/demo"
 	"tcpproxy/cmd/internal/logging"
 	"tcpproxy/cmd/internal/memory"
 )
 
-// run is the program: it returns when the proxy has ended. nil means that it ended because it was told to.
-func run(args []string, stdout, stderr io.Writer) error {
+// run is the program: it returns when the proxy has ended. nil means that it ended because it was told to. worker is nil unless a keeper
+// has started this process.
+func run(args []string, worker *survival.Worker, stdout, stderr io.Writer) error {
 	plan, err := parse(args, stdout)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if err := refuseItself(plan.proxy, lookUp); err != nil {
-		return err
+	case plan.SurviveCheck != 0:
+		return checkLayout(int(plan.SurviveCheck))
+	case worker == nil:
+		// A worker does without: its keeper has looked.
+		if err := refuseItself(plan.proxy, lookUp); err != nil {
+			return err
+		}
+		if plan.Survive {
+			return keep(plan, args, stderr)
+		}
 	}
 	// A log or a terminal that goes away must not take live sessions with it.
 	signal.Ignore(syscall.SIGPIPE)
 	// Before anything starts, so that no signal finds a proxy that it would kill halfway.
 	signals := heedSignals()
 	defer signals.stop()
+	if worker != nil {
+		signals.heedUpgrades()
+		if err := prepare(worker, plan); err != nil {
+			return err
+		}
+	}
 
 	defer profile()()
 	log, flush := logging.New(stderr, plan.LogLevel, plan.LogFormat)
 	defer flush()
-	return serve(plan, signals, stdout, log)
+	return serve(plan, attendant{signals, worker, log, flush}, stdout)
 }
 
 // serve starts what the plan asks for, in the order in which one part needs the other, and stops it in the reverse order.
-func serve(plan plan, signals signals, stdout io.Writer, log *slog.Logger) error {
-	config := plan.proxy
+func serve(plan plan, at attendant, stdout io.Writer) error {
+	config, log, worker := plan.proxy, at.log, at.worker
 	config.Log = log
 
 	if plan.Demo {
-		server, err := demo.Start()
+		stop, err := demoDestination(&config, worker)
 		if err != nil {
 			return err
 		}
-		defer server.Close()
-		config.Host, config.Port = server.Addr().Addr().String(), server.Addr().Port()
+		defer stop()
 	}
 
 	keeper := memory.Keep()
@@ -58,12 +71,19 @@ func serve(plan plan, signals signals, stdout io.Writer, log *slog.Logger) error
 	var api *admin.Server
 	if plan.Admin != "" {
 		var err error
-		if api, err = admin.Listen(admin.Config{Addr: plan.Admin, TokenFile: plan.AdminTokenFile, Faults: plan.Faults, Log: log}); err != nil {
+		api, err = admin.Listen(admin.Config{
+			Addr: plan.Admin, TokenFile: plan.AdminTokenFile, Faults: plan.Faults, Log: log, Process: processOf(worker),
+		})
+		switch {
+		case err == nil:
+			defer api.Close()
+			observed := onEvent
+			onEvent = func(event any) { observed(event); api.Observe(event) }
+		case worker == nil || worker.First():
 			return fmt.Errorf("--admin: %w", err)
+		default: // there are connections to go on with
+			log.Error("no admin API any more", "err", err)
 		}
-		defer api.Close()
-		observed := onEvent
-		onEvent = func(event any) { observed(event); api.Observe(event) }
 	}
 
 	proxy, err := actors.Start(config, onEvent)
@@ -74,11 +94,17 @@ func serve(plan plan, signals signals, stdout io.Writer, log *slog.Logger) error
 		api.Serve(proxy)
 		log.Info("admin API", "addr", api.Addr(), "faults", plan.Faults)
 	}
-	if plan.Demo {
-		announce(stdout, proxy.Addr())
+	if worker != nil {
+		worker.Established()
+		worker.Log(log)
 	}
-	defer warnUnresolved(config.Host, config.ConnectTimeout, lookUp, log)()
-	return attend(proxy, signals, log)
+	if worker == nil || worker.First() {
+		if plan.Demo {
+			announce(stdout, proxy.Addr())
+		}
+		defer warnUnresolved(config.Host, config.ConnectTimeout, lookUp, log)()
+	}
+	return at.attend(proxy)
 }
 
 // explain adds what the user can do about it to an error that names the listening address and the cause.

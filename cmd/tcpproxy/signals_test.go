@@ -35,7 +35,7 @@ func TestSignals(t *testing.T) {
 			proxy := newEnding()
 			s := signals{end: make(chan os.Signal)}
 			result := make(chan error)
-			go func() { result <- attend(proxy, s, slog.New(slog.DiscardHandler)) }()
+			go func() { result <- attendant{signals: s, log: slog.New(slog.DiscardHandler)}.attend(proxy) }()
 			for _, step := range steps {
 				s.end <- step.signal
 				select {
@@ -58,7 +58,7 @@ func TestSignals(t *testing.T) {
 func TestEndWithoutSignalIsAnError(t *testing.T) {
 	proxy := newEnding()
 	close(proxy.done)
-	if err := attend(proxy, signals{}, nil); err == nil {
+	if err := (attendant{}).attend(proxy); err == nil {
 		t.Error("the proxy ended by itself, and that passed for a success")
 	}
 }

@@ -38,6 +38,8 @@ type Config struct {
 	Patience time.Duration
 	// Log gets what goes wrong here, such as handlers that panic. nil discards it.
 	Log *slog.Logger
+	// Process tells of the processes. nil = there is this one, and nothing goes on after it.
+	Process func() Process
 }
 
 // ErrExposed says that an address other than loopback was to be served without a token.
@@ -75,6 +77,9 @@ func Listen(config Config) (*Server, error) {
 	listener, err := net.Listen("tcp", config.Addr)
 	if err != nil {
 		return nil, err
+	}
+	if config.Process == nil {
+		config.Process = alone()
 	}
 	if config.Patience == 0 {
 		config.Patience = 2 * time.Second

@@ -61,6 +61,7 @@ func (s *Server) handler(a *api) http.Handler {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { probe(w, a.alive() && a.watch.accepts()) })
 	mux.HandleFunc("GET /api/tree", a.serve(&a.tree))
 	mux.HandleFunc("GET /api/sessions", a.serve(&a.sessions))
+	mux.HandleFunc("GET /api/process", s.showProcess)
 	mux.HandleFunc("DELETE /api/sessions/{id}", a.endSession)
 	if s.config.Faults {
 		mux.HandleFunc("POST /api/faults", a.injectFault)
