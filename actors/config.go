@@ -72,10 +72,10 @@ type Config struct {
 	// processors: each loop keeps one busy, and the system needs about as much again to move the packets.
 	Loops int
 
-	// Survival is memory that outlives the process, and what makes another process go on from there; nil if the sessions end with this one.
-	// If it holds what a process before this one has left behind, Start goes on with that: ListenHost and ListenPort then are what they
-	// were. It takes a program that is made for it, as cmd/tcpproxy is with --survive.
-	Survival *survival.Memory
+	// Survival is this process in its role of a worker that others go on after; nil if the sessions end with the process. If a worker before
+	// this one has left connections behind, Start goes on with them, on the port that was that one's. It takes a program that is made for
+	// it, as cmd/tcpproxy is with --survive.
+	Survival *survival.Worker
 }
 
 // DefaultConfig is what the command line does without flags: time limits of 10 s for idle, hung and connecting, 30 s to drain. Host and
@@ -136,8 +136,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("field ChaosTarget of the Config: %q is not a pattern: %w", c.ChaosTarget, err)
 	}
 	c.Loops = cmp.Or(c.Loops, max(1, runtime.GOMAXPROCS(0)/2))
-	if m := c.Survival; m != nil && m.Formatted() {
-		c.Loops = int(m.Loops.Load())
+	if w := c.Survival; w != nil && w.Memory().Formatted() {
+		c.Loops = int(w.Memory().Loops.Load())
 	}
 	limit := descriptorLimit()
 	if err := checkDescriptors(limit); err != nil {

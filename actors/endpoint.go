@@ -87,7 +87,8 @@ func newEndpoint(s *shared, name string, index, fd int) (*endpoint, error) {
 	e := &endpoint{
 		shared: s, name: name, index: index, lane: l, fd: fd, connections: map[uint64]*connection{}, standing: make(chan struct{}),
 	}
-	if m := s.cfg.Survival; m != nil {
+	if w := s.cfg.Survival; w != nil {
+		m := w.Memory()
 		e.table = m.Table(index)
 		l.loop.KeepOutside(wire.Outside{Notes: e.table.Notes, Chunks: e.table.Chunks}, time.Duration(survival.Monotonic()-m.Began.Load()))
 	}

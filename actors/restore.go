@@ -30,6 +30,7 @@ func (c *connection) restored() bool { return c.early[client]&fromBefore != 0 }
 // restorer makes the endpoints of a proxy what they were.
 type restorer struct {
 	*shared
+	worker   *survival.Worker
 	memory   *survival.Memory
 	suspect  uint32 // the record that the process before was restoring when it ended, + 1; 0 = it was not
 	deaths   uint64 // how many processes in a row have ended in restoring that one
@@ -38,8 +39,9 @@ type restorer struct {
 	restored int // sessions that go on
 }
 
-func newRestorer(s *shared, m *survival.Memory) *restorer {
-	r := &restorer{shared: s, memory: m, named: map[int]bool{}}
+func newRestorer(s *shared) *restorer {
+	m := s.cfg.Survival.Memory()
+	r := &restorer{shared: s, worker: s.cfg.Survival, memory: m, named: map[int]bool{}}
 	if before := m.Restoring.Load(); before != 0 {
 		r.suspect, r.deaths = uint32(before), before>>32+1
 	}
@@ -55,7 +57,7 @@ func (r *restorer) run() {
 		r.endpoint(e)
 	}
 	r.memory.Restoring.Store(0)
-	r.memory.Sweep(func(fd int) bool { return r.named[fd] }, r.unnamed)
+	r.worker.Sweep(func(fd int) bool { return r.named[fd] }, r.unnamed)
 }
 
 func (r *restorer) endpoint(e *endpoint) {

@@ -43,7 +43,7 @@ func Start(cfg Config, onEvent func(event any)) (*Proxy, error) {
 		p.Subscribe(onEvent)
 	}
 	if goesOn {
-		r := newRestorer(s, s.cfg.Survival)
+		r := newRestorer(s)
 		r.run()
 		p.restored = r.restored
 	}
@@ -54,19 +54,20 @@ func Start(cfg Config, onEvent func(event any)) (*Proxy, error) {
 // sockets are the listening descriptors, one for each loop: new ones, or those that the process before has left behind. There, -1 stands
 // for one that was closed.
 func (s *shared) sockets() (fds []int, goesOn bool, err error) {
-	m := s.cfg.Survival
-	if m == nil {
+	w := s.cfg.Survival
+	if w == nil {
 		fds, err = listen(&s.cfg)
 		return fds, false, err
 	}
 	wire.Inherit()
+	m := w.Memory()
 	if m.Formatted() {
 		for i := range s.cfg.Loops {
 			fds = append(fds, int(m.Loop[i].Listening.Load()))
 		}
 		return fds, true, nil
 	}
-	m.Sweep(func(int) bool { return false }, wire.CloseDescriptor) // what a process has left that ended before it got here
+	w.Sweep(func(int) bool { return false }, wire.CloseDescriptor) // what a process has left that ended before it got here
 	if fds, err = listen(&s.cfg); err != nil {
 		return nil, false, err
 	}

@@ -37,7 +37,7 @@ func havoc(t *testing.T, strategy string, kills int) {
 	random := chance(t)
 	d := startDestination(t)
 	p := program.Start(t, plain, nil, d.addr(), "--survive", "--supervision", strategy, "--max-restarts", "1000000", "--loops", "2",
-		"--chaos", "100", "--chaos-target", "*", "--log-level", "warn")
+		"--chaos", "100", "--chaos-target", "*")
 	const lines = 20
 	var streams sync.WaitGroup
 	var over atomic.Bool

@@ -149,4 +149,3 @@ func (d *destination) exchange(addr string, o order) error {
 		return fmt.Errorf("the server saw no end")
 	}
 }
-
