@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -23,7 +24,8 @@ type Trial struct {
 	rng      *rand.Rand // for the case's own goroutine only
 	portPool *ports
 
-	over chan struct{} // closed when the sockets are
+	over  chan struct{} // closed when the sockets are
+	moved atomic.Int64  // how many bytes have arrived at the peers
 
 	mu         sync.Mutex
 	released   bool
