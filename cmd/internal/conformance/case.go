@@ -7,7 +7,7 @@ import (
 
 // Case is one thing that a forwarder must do.
 type Case struct {
-	Phase   int    // 1 to 6
+	Phase   int    // 1 to 7
 	Name    string // unique over all phases
 	Title   string // one line for the report
 	Sends   string // what the peers do
@@ -53,6 +53,8 @@ const (
 	NeedIPv6
 	// NeedHuge: the user is willing to wait for gigabytes.
 	NeedHuge
+	// NeedSurvival: the forwarder claims that connections outlive the process that serves them (Options.Worker).
+	NeedSurvival
 )
 
 // limit is the whole time that the case may take.
@@ -68,6 +70,7 @@ var Phases = []string{
 	4: "(reset, refused, unreachable) checking abnormal ends",
 	5: "(thousands of connections) checking descriptors and memory",
 	6: "(start, stop, limits, addresses) checking the forwarder's life",
+	7: "(kill -9 of the worker process) checking that connections survive it",
 }
 
 // Cases returns every case, by phase.
@@ -77,5 +80,6 @@ func Cases() []Case {
 		backPressure(), hanging(), silence(),
 		resets(), many(),
 		lifecycle(), shortage(), addresses(), urgentData(),
+		survival(),
 	)
 }
