@@ -6,6 +6,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"tcpproxy/actors/internal/wire"
 	"tcpproxy/messages"
 )
 
@@ -74,6 +75,7 @@ func (a *Acceptor) accept(ctx actor.Context) {
 		fd, from, errno := a.socket.Accept()
 		switch verdictOnAccept(errno) {
 		case acceptGood:
+			wire.Seam("accept: accepted")
 			to := a.roomiest()
 			if to != a.endpoint {
 				a.handOver(to, arrival{fd, from})

@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"strconv"
 	"time"
+
+	"tcpproxy/actors/survival"
 )
 
 // Config says what a proxy does. Host and Port must be set; every other field may stay at its zero value, whose meaning stands beside it.
@@ -69,6 +71,11 @@ type Config struct {
 	// Loops is how many readiness loops there are, each with a listener, a listening socket and sessions of its own. 0 = one for every two
 	// processors: each loop keeps one busy, and the system needs about as much again to move the packets.
 	Loops int
+
+	// Survival is this process in its role of a worker that others go on after; nil if the sessions end with the process. If a worker before
+	// this one has left connections behind, Start goes on with them, on the port that was that one's. It takes a program that is made for
+	// it, as cmd/tcpproxy is with --survive.
+	Survival *survival.Worker
 }
 
 // DefaultConfig is what the command line does without flags: time limits of 10 s for idle, hung and connecting, 30 s to drain. Host and
@@ -129,6 +136,9 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("field ChaosTarget of the Config: %q is not a pattern: %w", c.ChaosTarget, err)
 	}
 	c.Loops = cmp.Or(c.Loops, max(1, runtime.GOMAXPROCS(0)/2))
+	if w := c.Survival; w != nil && w.Memory().Formatted() {
+		c.Loops = int(w.Memory().Loops.Load())
+	}
 	limit := descriptorLimit()
 	if err := checkDescriptors(limit); err != nil {
 		return c, err

@@ -91,15 +91,13 @@ func (s *Session) connect(ctx actor.Context) {
 	if c.fd >= 0 {
 		fd := int(c.fd)
 		c.fd = -1
-		c.opened = loop.Now()
 		if err := c.socket[client].Open(loop, fd, (*clientSide)(c)); err != nil {
 			s.end(messages.CauseConnectFailed, err)
 			return
 		}
 	}
 	if c.dialing == nil {
-		now := loop.Now()
-		c.dialing = &dialing{deadline: now + min(int64(e.cfg.ConnectTimeout), math.MaxInt64-now)}
+		c.dialing = &dialing{deadline: c.opened + min(int64(e.cfg.ConnectTimeout), math.MaxInt64-c.opened)}
 		c.dialing.tries = c.dialing.only[:0]
 	}
 	s.fault(PointConnect)
@@ -238,6 +236,7 @@ func (s *Session) connected(ctx actor.Context, t *try) {
 	c.dialing = nil
 	c.state = relaying
 	c.progress.begin(e.lane.loop.Now())
+	c.keepServer(e.lane.loop.Now())
 	s.spawnChildren(ctx)
 	e.publish(messages.SessionOpened{ID: c.id, PID: c.session.pid.Id, Client: c.peer[client], Server: c.peer[server]})
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tcpproxy/actors/internal/wire"
+	"tcpproxy/actors/survival"
 	"tcpproxy/messages"
 )
 
@@ -90,7 +91,7 @@ type connection struct {
 type errnum uint16
 
 func newConnection(e *endpoint, id uint64, a arrival) *connection {
-	c := &connection{id: id, endpoint: e, fd: int32(a.fd)}
+	c := &connection{id: id, endpoint: e, fd: int32(a.fd), opened: e.lane.loop.Now()}
 	c.peer[client] = a.from
 	c.session.role, c.session.conn = RoleSession, c
 	for i := range c.children {
@@ -105,6 +106,7 @@ func (c *connection) child(r Role) *child { return &c.children[r-RoleClientReade
 // note records that bytes of a direction moved, and wakes the session's watchdog if it had gone to rest.
 func (c *connection) note(direction side) {
 	c.progress.moved[direction] = c.endpoint.lane.loop.Now()
+	c.keepMoved(direction)
 	if !c.active {
 		c.active = true
 		c.session.ring(active)
@@ -130,6 +132,7 @@ func (c *connection) settle(cause messages.Cause, err error) {
 		if err != nil {
 			c.err = err
 		}
+		c.keepCause()
 	}
 }
 
@@ -156,7 +159,10 @@ func (c *connection) release() {
 		} else {
 			c.socket[s].Reset()
 		}
-		c.flow[s].Discard(loop)
+		wire.Seam("close: closed")
+	}
+	for d := range sides {
+		c.flow[d].Discard(loop)
 	}
 }
 
@@ -178,10 +184,8 @@ func (c *connection) publishClosed() {
 		return
 	}
 	c.told = true
-	var age time.Duration
-	if c.opened != 0 {
-		age = max(c.endpoint.lane.loop.Since()-time.Duration(c.opened), 0)
-	}
+	c.mark(survival.MarkTold)
+	age := max(c.endpoint.lane.loop.Since()-time.Duration(c.opened), 0)
 	c.endpoint.publish(messages.SessionClosed{
 		ID: c.id, PID: c.session.pid.Id, Client: c.peer[client], Server: c.peer[server], Cause: c.cause, Err: c.err,
 		BytesClientToServer: c.flow[up].Moved(), BytesServerToClient: c.flow[down].Moved(), Age: age,

@@ -104,6 +104,7 @@ func (s *Session) poll(in state) {
 		c.progress.takenAt[up] = now // what follows is measured from here
 	}
 	c.state = in
+	c.mark(markOf(in))
 	c.refreshProgress(now)
 	limit := s.shortestTimeout()
 	if limit == 0 {

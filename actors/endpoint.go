@@ -3,10 +3,12 @@ package actors
 import (
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"tcpproxy/actors/internal/wire"
+	"tcpproxy/actors/survival"
 	"tcpproxy/messages"
 )
 
@@ -20,6 +22,7 @@ type endpoint struct {
 	name   string // the listener's PID
 	index  int    // which of shared.endpoints it is, from 0
 	lane   *lane
+	table  *survival.Table    // what outlives the process; nil if nothing shall
 	system *actor.ActorSystem // its own, so that not even the registry of actors is shared with other lanes
 	props  [roles]*actor.Props
 
@@ -84,6 +87,11 @@ func newEndpoint(s *shared, name string, index, fd int) (*endpoint, error) {
 	e := &endpoint{
 		shared: s, name: name, index: index, lane: l, fd: fd, connections: map[uint64]*connection{}, standing: make(chan struct{}),
 	}
+	if w := s.cfg.Survival; w != nil {
+		m := w.Memory()
+		e.table = m.Table(index)
+		l.loop.KeepOutside(wire.Outside{Notes: e.table.Notes, Chunks: e.table.Chunks}, time.Duration(survival.Monotonic()-m.Began.Load()))
+	}
 	e.system = newSystem(s.log)
 	e.listener.role, e.acceptor.role, e.chaos.role = RoleListener, RoleAcceptor, RoleChaos
 	e.props = declare(e)
@@ -112,6 +120,10 @@ func (e *endpoint) order(to stage) {
 		return
 	}
 	e.stage = to
+	if e.table != nil {
+		e.table.Stage.Store(uint64(to))
+		wire.Seam("drain: order noted")
+	}
 	message := any(&messages.Drain{})
 	if to == ending {
 		message = &messages.EndAll{}
@@ -126,17 +138,27 @@ func (e *endpoint) finished() bool { return e.stage != serving && e.closed && le
 func (e *endpoint) add(a arrival) *connection {
 	e.served++
 	c := newConnection(e, (e.served-1)*uint64(len(e.endpoints))+uint64(e.index)+1, a)
+	if e.table != nil {
+		e.table.Served.Store(e.served) // before the record: a number must never be given twice
+		e.keep(c)
+	}
+	e.enlist(c)
+	return c
+}
+
+// enlist has the endpoint know a connection.
+func (e *endpoint) enlist(c *connection) {
 	e.connections[c.id] = c
 	e.live.Store(int64(len(e.connections)))
 	if c.next = e.newest; c.next != nil {
 		c.next.prev = c
 	}
 	e.newest = c
-	return c
 }
 
 // remove forgets a connection that has been closed.
 func (e *endpoint) remove(c *connection) {
+	c.forgetRecord()
 	delete(e.connections, c.id)
 	e.live.Store(int64(len(e.connections)))
 	if e.visiting == c {
@@ -158,6 +180,10 @@ func (e *endpoint) close() {
 	e.takes.Store(false)
 	e.lane.loop.Disarm(&e.retry)
 	if e.fd >= 0 {
+		if e.table != nil {
+			e.table.Listening.Store(-1)
+			wire.Seam("drain: listening socket forgotten")
+		}
 		if e.socket.IsOpen() {
 			e.socket.Close()
 		} else {

@@ -3,6 +3,7 @@ package actors
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -178,7 +179,7 @@ func (l *Listener) obey(ctx actor.Context) {
 			}
 		}
 		if l.stage == draining {
-			limit := l.cfg.DrainTimeout
+			limit := l.drainLimit()
 			l.publish(messages.ListenerDraining{Listener: l.name, Sessions: len(l.connections), Timeout: limit})
 			l.lane.loop.Arm(&l.deadline, limit, runner(func() { l.order(ending) }))
 		}
@@ -193,6 +194,18 @@ func (l *Listener) obey(ctx actor.Context) {
 		}
 	}
 	l.leaveIfLast(ctx)
+}
+
+// drainLimit is how long sessions may go on: Config.DrainTimeout, or what is left of it if the process before this one began to drain.
+func (l *Listener) drainLimit() time.Duration {
+	limit, now := l.cfg.DrainTimeout, l.lane.loop.Now()
+	if l.table == nil {
+		return limit
+	}
+	if l.table.Drained.CompareAndSwap(0, max(now, 1)) {
+		return limit
+	}
+	return max(limit-time.Duration(now-l.table.Drained.Load()), 0)
 }
 
 // leaveIfLast stops the listener when it has done what it was ordered to do, and nobody is left.

@@ -35,13 +35,16 @@ func (c *connection) refreshProgress(now int64) (rested bool) {
 		f := &c.flow[d]
 		if late := now - p.at; p.waits[d] && late > stood {
 			p.takenAt[d] += late
+			c.keepTaken(d)
 		}
 		unsent := c.socket[d.other()].Unsent()
 		waits := unsent > 0 || f.Held()
 		if taken := int64(f.Moved()) - int64(unsent); taken > p.taken[d] {
 			p.taken[d], p.takenAt[d] = taken, now
+			c.keepTaken(d)
 		} else if waits && !p.waits[d] {
 			p.takenAt[d] = now
+			c.keepTaken(d)
 		}
 		p.waits[d] = waits
 		if p.moved[d] >= p.at || waits {

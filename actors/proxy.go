@@ -12,7 +12,8 @@ import (
 
 // Proxy is a running proxy: the handle that its owner holds on the tree of actors. All methods may be called from any goroutine.
 type Proxy struct {
-	shared *shared
+	shared   *shared
+	restored int
 }
 
 // Errors of the methods that ask or tell something.
@@ -27,6 +28,9 @@ var (
 
 // Addr is the address that the proxy listens on, with the port that the system chose if ListenPort was 0.
 func (p *Proxy) Addr() netip.AddrPort { return p.shared.addr }
+
+// Restored is how many sessions of the process before this one go on; see Config.Survival.
+func (p *Proxy) Restored() int { return p.restored }
 
 // System is the actor system that the proxy lives in: for sending messages to actors by PID. With several loops each listener and all
 // below it have one of their own, and this is that of listener-1; see Systems.

@@ -28,7 +28,7 @@ func (r Reader) Receive(ctx actor.Context) {
 // refresh looks at everything, since whatever came before the first incarnation, or got lost with the last one, is not told again. It
 // rings those whom the last one may have owed a bell: the writer, that there are bytes, and the session, that the stream has ended.
 func (r Reader) refresh(first bool) {
-	if first && r.conn.early[r.side()]&wire.Readable == 0 {
+	if first && !r.conn.restored() && r.conn.early[r.side()]&wire.Readable == 0 {
 		return // nothing has been told yet; what comes will be
 	}
 	if f := &r.conn.flow[r.side()]; f.Held() || f.Ended() {
@@ -54,7 +54,8 @@ func (r Reader) fill() {
 		r.end()
 		r.watchForReset()
 	case wire.FillFailed:
-		c.failed[side] = errnum(c.socket[side].Failure())
+		wire.Seam("fill: failed")
+		c.fail(side, errnum(c.socket[side].Failure()))
 		r.end()
 	case wire.FillDropped:
 		r.ring(readable)
@@ -81,7 +82,7 @@ func (r Reader) end() {
 func (r Reader) watchForReset() {
 	c, side := r.conn, r.side()
 	if c.socket[side].IsBroken() && !c.shut[side.other()] && c.failed[side] == 0 {
-		c.failed[side] = errnum(syscall.ECONNRESET)
+		c.fail(side, errnum(syscall.ECONNRESET))
 		c.session.ring(review)
 	}
 }

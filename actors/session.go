@@ -65,7 +65,7 @@ func (s *Session) start(ctx actor.Context) {
 		s.connect(ctx)
 	default:
 		s.spawnChildren(ctx)
-		if c.session.incarnations > 1 {
+		if c.session.incarnations > 1 || c.restored() {
 			c.session.ring(review)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	cmap "github.com/orcaman/concurrent-map"
 
 	"tcpproxy/actors/internal/wire"
+	"tcpproxy/actors/survival"
 )
 
 // Start listens and makes the tree. It returns when the tree stands: a message to listener/acceptor that is sent right afterwards is
@@ -19,7 +20,7 @@ func Start(cfg Config, onEvent func(event any)) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	sockets, err := listen(&s.cfg)
+	sockets, goesOn, err := s.sockets()
 	if err != nil {
 		return nil, err
 	}
@@ -41,8 +42,40 @@ func Start(cfg Config, onEvent func(event any)) (*Proxy, error) {
 	if onEvent != nil {
 		p.Subscribe(onEvent)
 	}
+	if goesOn {
+		r := newRestorer(s)
+		r.run()
+		p.restored = r.restored
+	}
 	p.run()
 	return p, nil
+}
+
+// sockets are the listening descriptors, one for each loop: new ones, or those that the process before has left behind. There, -1 stands
+// for one that was closed.
+func (s *shared) sockets() (fds []int, goesOn bool, err error) {
+	w := s.cfg.Survival
+	if w == nil {
+		fds, err = listen(&s.cfg)
+		return fds, false, err
+	}
+	wire.Inherit()
+	m := w.Memory()
+	if m.Formatted() {
+		for i := range s.cfg.Loops {
+			fds = append(fds, int(m.Loop[i].Listening.Load()))
+		}
+		return fds, true, nil
+	}
+	w.Sweep(func(int) bool { return false }, wire.CloseDescriptor) // what a process has left that ended before it got here
+	if fds, err = listen(&s.cfg); err != nil {
+		return nil, false, err
+	}
+	for i, fd := range fds {
+		m.Loop[i].Listening.Store(int64(fd))
+	}
+	m.Began.Store(survival.Monotonic())
+	return fds, false, m.Format(s.cfg.Loops, s.cfg.MaxSessions)
 }
 
 // newShared checks the Config, and makes what all actors have in common.

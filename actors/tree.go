@@ -131,8 +131,10 @@ func (e *endpoint) spawnHelper(ctx actor.SpawnerContext, c *child) error {
 
 // spawnSession makes the session of a connection: a new one, or one that a session left behind.
 func (e *endpoint) spawnSession(ctx actor.SpawnerContext, c *connection) error {
-	return e.spawn(ctx, &c.session, tree[RoleSession].name+strconv.FormatUint(c.id, 10))
+	return e.spawn(ctx, &c.session, sessionName(c.id))
 }
+
+func sessionName(id uint64) string { return tree[RoleSession].name + strconv.FormatUint(id, 10) }
 
 // spawnChild makes a session's child.
 func (c *connection) spawnChild(ctx actor.SpawnerContext, r Role) error {

@@ -6,6 +6,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"tcpproxy/actors/internal/wire"
+	"tcpproxy/actors/survival"
 	"tcpproxy/messages"
 )
 
@@ -29,7 +30,7 @@ func (w Writer) Receive(ctx actor.Context) {
 // have owed a bell: the reader, that the flow is empty, and the session, that the stream has been passed on. The first incarnation
 // owes nobody anything.
 func (w Writer) refresh(first bool) {
-	if first {
+	if first && !w.conn.restored() {
 		return
 	}
 	w.drain()
@@ -83,8 +84,11 @@ func (w Writer) shutdown(from side) {
 	closing := c.over(back) && !c.flow[back].IsCut()
 	if c.failed[from] == 0 && !closing {
 		w.fault(PointBeforeShutdown)
+		c.mark(survival.MarkShutUp << from)
+		wire.Seam("shut: noted")
 		c.socket[w.side()].ShutdownWrite()
 	}
+	wire.Seam("shut: done")
 	c.shut[from] = true
 	w.fault(PointAfterShutdown)
 	c.session.ring(review)
@@ -94,13 +98,13 @@ func (w Writer) shutdown(from side) {
 // reset is remembered, since after telling us once the system claims an orderly end; EPIPE follows an orderly end.
 func (w Writer) cut(from side, errno syscall.Errno) {
 	c, side := w.conn, w.side()
-	if errno != syscall.EPIPE && c.failed[side] == 0 {
-		c.failed[side] = errnum(errno)
+	if errno != syscall.EPIPE {
+		c.fail(side, errnum(errno))
 	}
 	if c.err == nil {
 		c.err = errno
 	}
-	c.flow[from].Cut(c.endpoint.lane.loop)
+	c.cut(from)
 	c.child(w.role.partner()).ring(drained)
 	c.child(readerOf(side)).ring(readable)
 	c.session.ring(review)

@@ -112,7 +112,7 @@ func (m *Memory) part(loop int) (records, notes, chunks unsafe.Pointer) {
 type Table struct {
 	*LoopHeader
 	Records []Record
-	Notes   []wire.Note  // two for each record: up, down
+	Notes   []wire.Note // two for each record: up, down
 	Chunks  []wire.Chunk
 	free    []int // records that have been given back
 }

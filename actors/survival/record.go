@@ -27,10 +27,9 @@ type Record struct {
 
 	marks atomic.Uint64 // see Mark; the upper half is a check of the lower
 
-	Moved   [2]atomic.Int64 // by direction: when bytes last moved, since Began
-	TakenAt [2]atomic.Int64 // by direction: when the peer last took some, or when they began to wait for it
-	Failed  [2]atomic.Uint32
-	_       [3]uint64
+	Moved   [2]atomic.Int64  // by direction: when bytes last moved, since Began
+	TakenAt [2]atomic.Int64  // by direction: when the peer last took some, or when they began to wait for it
+	Failed  [2]atomic.Uint32 // by side: the error that it was reset with; 0 = it was not
 }
 
 // Marks say how far a connection has come. They are bits, but for the cause.
@@ -47,6 +46,9 @@ const (
 	// MarkShutUp and MarkShutDown: a direction has ended and all of it is delivered; its FIN is about to be sent, or has been.
 	MarkShutUp
 	MarkShutDown
+	// MarkDelivering and MarkLingering: the session's state, if it is one of these.
+	MarkDelivering
+	MarkLingering
 	// MarkTold: that the session closed has been published.
 	MarkTold
 )

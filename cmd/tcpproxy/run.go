@@ -54,7 +54,7 @@ func run(args []string, worker *survival.Worker, stdout, stderr io.Writer) error
 // serve starts what the plan asks for, in the order in which one part needs the other, and stops it in the reverse order.
 func serve(plan plan, at attendant, stdout io.Writer) error {
 	config, log, worker := plan.proxy, at.log, at.worker
-	config.Log = log
+	config.Log, config.Survival = log, worker
 
 	if plan.Demo {
 		stop, err := demoDestination(&config, worker)
@@ -96,7 +96,7 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 	}
 	if worker != nil {
 		worker.Established()
-		worker.Log(log)
+		worker.Log(log, "sessions", proxy.Restored())
 	}
 	if worker == nil || worker.First() {
 		if plan.Demo {

@@ -47,9 +47,6 @@ func prepare(worker *survival.Worker, plan plan) error {
 		worker.ResetAll()
 		return fmt.Errorf("the worker died %d times within %v: given up", deaths, plan.proxy.Within)
 	}
-	if !worker.First() { // until the proxy takes connections over, they end here
-		worker.Sweep(func(int) bool { return false }, func(fd int) { _ = syscall.Close(fd) })
-	}
 	return nil
 }
 

@@ -23,12 +23,13 @@ import (
 // Both halves run on the loop's goroutine. The methods Held, Ended, IsCut and Moved may be called from any.
 type Flow struct {
 	state atomic.Uint32
-	bulk  bool  // reader: use a pipe
-	run   uint8 // reader: how many reads in a row spoke for the other way of moving bytes
+	bulk  bool   // reader: use a pipe
+	run   uint8  // reader: how many reads in a row spoke for the other way of moving bytes
+	noted uint32 // the number of its note, + 1; 0 = none is kept. See Note
 
+	from, to uint16
 	buf      *buffer // the chunk: buf[from:to], or
-	from, to int32
-	pipe     *pipe // what the pipe holds
+	pipe     *pipe   // what the pipe holds
 	moved    atomic.Uint64
 }
 
@@ -103,12 +104,21 @@ func (f *Flow) Fill(src *Socket) FillResult {
 
 func (f *Flow) fillBuffer(src *Socket) FillResult {
 	b := src.loop.buffers.get()
+	note, number := f.note(src.loop), 0
+	if note != nil {
+		number = src.loop.buffers.number(b)
+		note.begin(number, f.moved.Load())
+	}
 	n, errno := src.Read(b[:])
+	seam("fill: received")
 	if n == 0 {
 		src.loop.buffers.put(b)
 		return verdict(errno)
 	}
-	f.buf, f.from, f.to = b, 0, int32(n)
+	if note != nil {
+		note.filled(number, n)
+	}
+	f.buf, f.from, f.to = b, 0, uint16(n)
 	if src.drained(n, bufferSize) {
 		f.state.Or(full)
 	} else {
@@ -129,8 +139,16 @@ func (f *Flow) fillPipe(src *Socket) FillResult {
 		f.bulk = false
 		return f.fillBuffer(src)
 	}
+	note := f.note(src.loop)
+	if note != nil {
+		note.beginPipe(p)
+	}
 	n, errno := splice(int(src.fd), p.w, pipeSize)
+	seam("fill: spliced")
 	if n == 0 {
+		if note != nil {
+			note.forget()
+		}
 		src.loop.pipes.put(p)
 		if errno == syscall.EAGAIN {
 			return FillDry
@@ -149,6 +167,7 @@ func (f *Flow) fillPipe(src *Socket) FillResult {
 		if more, errno = splice(int(src.fd), p.w, pipeSize); errno != 0 && errno != syscall.EAGAIN {
 			src.failed = errnum(errno) // told once: kept for the next read
 		}
+		seam("fill: spliced more")
 	}
 	p.left = n
 	f.pipe = p
@@ -208,7 +227,9 @@ func (f *Flow) Drain(dst *Socket, between func()) (DrainResult, syscall.Errno) {
 		return DrainDone, 0
 	}
 	for {
+		seam("drain: about to send")
 		n, errno := f.write(dst)
+		seam("drain: sent")
 		if errno == syscall.EAGAIN {
 			return DrainBlocked, 0
 		}
@@ -238,7 +259,7 @@ func (f *Flow) write(dst *Socket) (n int, errno syscall.Errno) {
 		return n, errno
 	}
 	n, errno = dst.Write(f.buf[f.from:f.to])
-	f.from += int32(n)
+	f.from += uint16(n)
 	return n, errno
 }
 
@@ -253,6 +274,10 @@ func (f *Flow) left() int {
 // release gives the chunk back and the turn to the reader; it returns the marks that stood.
 func (f *Flow) release(l *Loop) uint32 {
 	if f.pipe != nil {
+		if note := f.note(l); note != nil {
+			note.forget()
+			seam("drain: pipe forgotten")
+		}
 		l.pipes.put(f.pipe)
 		f.pipe = nil
 	}

@@ -68,6 +68,7 @@ type Loop struct {
 
 	buffers bufferPool
 	pipes   pipePool
+	notes   []Note // see KeepOutside
 }
 
 // slot is one place in the table of watched sockets. An event carries its index and its generation. The generation grows when the

@@ -1,18 +1,124 @@
 package wire
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+	"unsafe"
+)
 
-// Note is what is kept of a Flow outside the process: where its chunk is. Two words, each written by single stores.
+// Note is what is kept of a Flow outside the process: where its chunk is. Two words, each written by single stores on the loop's goroutine.
 //
-// How many bytes a flow holds is not in it: that is what was taken from its source less what was given to its sink, and the system knows
-// both to the byte, whatever instant the process died at. See Truth.
+// How many bytes a flow holds is not in it. That is what was taken from its source less what was given to its sink, and the system knows
+// both to the byte, whatever instant the process died at; see Truth. A flow that holds nothing may have any note: it is not read then.
+//
+// The order in which a fill and the drain after it store, and what a successor finds between any two steps:
+//
+//	before          the chunk of the last fill, which holds nothing any more
+//	chunk, end = 0  taken − given = 0: holds nothing
+//	start           the same
+//	recv            taken − given = n: the bytes lie at the beginning of the chunk, since nothing was given of it yet
+//	chunk, end = n  start + n − given of them are left: the last ones before the end
+//	send            the same, less what was given
+//
+// A pipe is named before bytes go into it, and is not named any more before it can be another flow's: so what lies in the pipe that a note
+// names is the flow's, and the system says how much it is.
 type Note struct {
-	chunk atomic.Uint64 // where the chunk is, and where in it the bytes end
-	start atomic.Uint64 // which byte of the stream the chunk begins with
+	chunk atomic.Uint64 // see chunkKind
+	start atomic.Uint64 // which byte of the stream the chunk begins with; for a buffer
+}
+
+// The kinds of chunk in a note, in its two highest bits. Below them stand, of a buffer its number in Outside.Chunks and where in it the
+// bytes end, 0 while that is not known; of a pipe its two descriptors.
+const (
+	noChunk uint64 = iota << 62
+	inBuffer
+	inPipe
+	lost // in memory that ends with the process
+)
+
+const (
+	endBits  = 16
+	pipeBits = 31
+)
+
+// begin says into which buffer the next bytes go, and which byte of the stream is the first of them.
+func (n *Note) begin(number int, start uint64) {
+	if number < 0 {
+		n.chunk.Store(lost)
+	} else {
+		n.chunk.Store(inBuffer | uint64(number)<<endBits)
+	}
+	seam("fill: chunk noted")
+	n.start.Store(start)
+	seam("fill: start noted")
+}
+
+// filled says where in the buffer the bytes end.
+func (n *Note) filled(number, end int) {
+	if number >= 0 {
+		n.chunk.Store(inBuffer | uint64(number)<<endBits | uint64(end))
+	}
+	seam("fill: end noted")
+}
+
+// beginPipe says into which pipe the next bytes go.
+func (n *Note) beginPipe(p *pipe) {
+	n.chunk.Store(inPipe | uint64(p.r)<<pipeBits | uint64(p.w))
+	seam("fill: pipe noted")
+}
+
+// forget says that the pipe is not the flow's any more.
+func (n *Note) forget() { n.chunk.Store(noChunk) }
+
+// Reset makes the note that of a new flow.
+func (n *Note) Reset() {
+	n.chunk.Store(noChunk)
+	n.start.Store(0)
+}
+
+// Outside is memory of a loop that outlives the process.
+type Outside struct {
+	Notes  []Note
+	Chunks []Chunk
 }
 
 // ChunkSize is the size of a Chunk in bytes.
 const ChunkSize = bufferSize
 
-// Chunk is a user-space chunk of a flow, in memory that outlives the process.
+// Chunk is a user-space chunk of a flow.
 type Chunk = buffer
+
+// KeepOutside has the loop's flows keep notes, and hold their bytes, in memory that outlives the process; age is how long ago the loop's
+// clock began, in the first process. Before anything else is done with the loop.
+func (l *Loop) KeepOutside(o Outside, age time.Duration) {
+	l.notes = o.Notes
+	l.buffers.outside = o.Chunks
+	l.start = time.Now().Add(-age)
+	l.now = int64(age)
+}
+
+// Keep has the flow kept in a note of its loop, by its number.
+func (f *Flow) Keep(number int) { f.noted = uint32(number) + 1 }
+
+// Kept is the number of the flow's note; -1 if it has none.
+func (f *Flow) Kept() int { return int(f.noted) - 1 }
+
+// note is the flow's note, nil if it is not kept.
+func (f *Flow) note(l *Loop) *Note {
+	if f.noted == 0 {
+		return nil
+	}
+	return &l.notes[f.noted-1]
+}
+
+// number is which of the outside chunks a buffer is; -1 if it is none of them.
+func (p *bufferPool) number(b *buffer) int {
+	if len(p.outside) == 0 {
+		return -1
+	}
+	offset := uintptr(unsafe.Pointer(b)) - uintptr(unsafe.Pointer(&p.outside[0]))
+	if number := offset / bufferSize; number < uintptr(len(p.outside)) {
+		return int(number)
+	}
+	return -1
+}

@@ -18,7 +18,14 @@ const (
 type buffer [bufferSize]byte
 
 // bufferPool hands out buffers, the warmest first. It belongs to one loop, so it needs no lock.
-type bufferPool struct{ kept []*buffer }
+type bufferPool struct {
+	kept []*buffer
+
+	// Where buffers come from if their bytes shall outlive the process; see Outside.
+	outside []Chunk
+	used    int   // outside[used:] has never been handed out
+	cold    []int // numbers of those that have been given back, and their memory to the system
+}
 
 func (p *bufferPool) get() *buffer {
 	if n := len(p.kept); n > 0 {
@@ -26,13 +33,40 @@ func (p *bufferPool) get() *buffer {
 		p.kept = p.kept[:n-1]
 		return b
 	}
+	if n := len(p.cold); n > 0 {
+		b := &p.outside[p.cold[n-1]]
+		p.cold = p.cold[:n-1]
+		return b
+	}
+	if p.used < len(p.outside) {
+		p.used++
+		return &p.outside[p.used-1]
+	}
 	return new(buffer)
 }
 
 func (p *bufferPool) put(b *buffer) {
 	if len(p.kept) < buffersKept {
 		p.kept = append(p.kept, b)
+	} else if number := p.number(b); number >= 0 {
+		vacate(p.outside[number : number+1])
+		p.cold = append(p.cold, number)
 	}
+}
+
+// reserve makes the outside chunks of which holds are true those in use, and gives back the memory of all others.
+func (p *bufferPool) reserve(holds map[int]bool) {
+	p.used, p.cold = 0, nil
+	for number := range holds {
+		p.used = max(p.used, number+1)
+	}
+	for number := range p.used {
+		if !holds[number] {
+			vacate(p.outside[number : number+1])
+			p.cold = append(p.cold, number)
+		}
+	}
+	vacate(p.outside[p.used:])
 }
 
 // pipe is a kernel pipe: the chunk of a bulk flow. left is how many bytes it holds.

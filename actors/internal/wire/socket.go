@@ -54,6 +54,9 @@ func (s *Socket) Open(l *Loop, fd int, h Handler) error {
 // IsOpen reports whether the socket has been opened and not closed since.
 func (s *Socket) IsOpen() bool { return s.open }
 
+// Descriptor is the socket's number, while it is open.
+func (s *Socket) Descriptor() int { return int(s.fd) }
+
 // IsBroken reports whether the loop has seen the connection fail, or both its directions end.
 func (s *Socket) IsBroken() bool { return s.broken }
 

@@ -116,3 +116,8 @@ func newPipe() (r, w int, err error) { return -1, -1, syscall.ENOSYS }
 
 // canShareOut: the system shares out new clients among several sockets that listen on one port (SO_REUSEPORT).
 const canShareOut = false
+
+// Inherit is for Linux only: nothing can be inherited here.
+func Inherit() {}
+
+func vacate([]Chunk) {}

@@ -79,7 +79,7 @@ func queued(fd int, which uint) int {
 
 func newSocket(family int) (int, error) {
 	fd, _, errno := syscall.RawSyscall(unix.SYS_SOCKET, uintptr(family),
-		unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
+		unix.SOCK_STREAM|unix.SOCK_NONBLOCK|uintptr(closeOnExec), unix.IPPROTO_TCP)
 	return int(fd), failure(errno)
 }
 
@@ -114,11 +114,26 @@ func failure(errno syscall.Errno) error {
 	return errno
 }
 
+// closeOnExec is how sockets and pipes are made: a program that this one executes does not get them, unless it is to be its successor.
+// (O_CLOEXEC and SOCK_CLOEXEC are one number on Linux.)
+var closeOnExec = unix.O_CLOEXEC
+
+// Inherit has all sockets and pipes that are made from now on live on in the program that this process executes last of all. Before the
+// first is made.
+func Inherit() { closeOnExec = 0 }
+
+// vacate gives the memory of chunks back to the system: they are all zeros afterwards.
+func vacate(chunks []Chunk) {
+	if len(chunks) > 0 {
+		_ = unix.Madvise(unsafe.Slice(&chunks[0][0], len(chunks)*bufferSize), unix.MADV_REMOVE)
+	}
+}
+
 const canSplice = true
 
 func newPipe() (r, w int, err error) {
 	var fds [2]int
-	if err := unix.Pipe2(fds[:], unix.O_NONBLOCK|unix.O_CLOEXEC); err != nil {
+	if err := unix.Pipe2(fds[:], unix.O_NONBLOCK|closeOnExec); err != nil {
 		return -1, -1, err
 	}
 	// More room is worth having and not worth failing for: without it, a pipe holds 64 KiB.
@@ -131,7 +146,7 @@ func acceptOne(fd int) (int, netip.AddrPort, syscall.Errno) {
 	var from unix.RawSockaddrAny
 	size := uint32(unix.SizeofSockaddrAny)
 	n, _, errno := syscall.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&from)), uintptr(unsafe.Pointer(&size)),
-		unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+		unix.SOCK_NONBLOCK|uintptr(closeOnExec), 0, 0)
 	if errno != 0 {
 		return -1, netip.AddrPort{}, errno
 	}

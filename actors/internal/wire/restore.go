@@ -1,0 +1,150 @@
+package wire
+
+import (
+	"errors"
+	"syscall"
+)
+
+// Restorer makes a loop's flows what they were in the process before. Before the loop runs.
+type Restorer struct {
+	loop  *Loop
+	holds map[int]bool // by number: the chunks that restored flows hold bytes in
+	pipes map[int]bool // the descriptors of their pipes
+}
+
+// NewRestorer is for a loop that keeps its flows outside; see Loop.KeepOutside.
+func NewRestorer(l *Loop) *Restorer {
+	return &Restorer{loop: l, holds: map[int]bool{}, pipes: map[int]bool{}}
+}
+
+// Past is what is known of a flow from elsewhere than its note.
+type Past struct {
+	From, To  Truth // its source's and its sink's
+	Cut       bool  // its sink failed
+	Delivered bool  // it has ended, its sink has been given all of it, and a FIN was about to be sent, or has been
+}
+
+// Errors of Restorer.Flow: bytes are missing, or are not what they were. The connection must not go on.
+var (
+	errNote  = errors.New("the note of a flow is damaged")
+	errCount = errors.New("the system's counts and the note of a flow do not match")
+	errLost  = errors.New("a flow held bytes in memory that ended with the process")
+)
+
+// Flow restores a flow that has never been used since, from its note.
+func (r *Restorer) Flow(f *Flow, number int, past Past) error {
+	f.Keep(number)
+	f.moved.Store(past.To.Given)
+	switch {
+	case past.Delivered:
+		f.state.Or(ended)
+		return nil
+	case past.Cut:
+		f.state.Or(cut)
+		return nil
+	}
+	err := r.chunk(f, past)
+	if err != nil && past.To.Closed { // the sink takes nothing any more, so nothing of what is held would reach it
+		f.state.Or(cut)
+		return nil
+	}
+	return err
+}
+
+// Settle makes up its mind about what the system does not say of the source of a flow whose connection it has done with: whether the
+// peer's FIN is among the bytes received. The note knows how many bytes were taken, but for the instant between a read and the store
+// after it; then the smaller number is taken, so that no byte is passed on that never was.
+func (r *Restorer) Settle(number int, from, to Truth) Truth {
+	if !from.TakenUnsure {
+		return from
+	}
+	note := &r.loop.notes[number]
+	word, start := note.chunk.Load(), note.start.Load()
+	taken := to.Given
+	switch end := word & (1<<endBits - 1); {
+	case word&lost == inBuffer && end > 0:
+		taken = start + end
+	case word&lost == inBuffer && from.Taken > start:
+		taken = from.Taken - 1
+	case word&lost == inBuffer:
+		taken = from.Taken
+	case word&lost == inPipe:
+		n, _ := PipeHolds(int(word &^ lost >> pipeBits))
+		taken += uint64(n)
+	}
+	settled, _ := from.KnowingTaken(taken)
+	return settled
+}
+
+// WasReset reports whether a connection failed and somebody was told so already: it is closed, and one of its directions never ended.
+func (t Truth) WasReset() bool { return t.Closed && !t.Failing && !(t.FinIn && t.FinOut) }
+
+// chunk gives the flow the chunk that it held.
+func (r *Restorer) chunk(f *Flow, past Past) error {
+	note := &r.loop.notes[f.Kept()]
+	word, start := note.chunk.Load(), note.start.Load()
+	given := f.moved.Load()
+	switch word & lost {
+	case inBuffer:
+		return r.buffer(f, int(word&^lost>>endBits), int(word&(1<<endBits-1)), start, past)
+	case inPipe:
+		return r.pipe(f, int(word&^lost>>pipeBits), int(word&(1<<pipeBits-1)))
+	case lost:
+		if past.From.Taken != given {
+			return errLost
+		}
+	default:
+		if past.From.Taken != given {
+			return errCount
+		}
+	}
+	return nil
+}
+
+// buffer gives the flow a chunk in a buffer; see Note for what the numbers mean.
+func (r *Restorer) buffer(f *Flow, number, end int, start uint64, past Past) error {
+	given := f.moved.Load()
+	if number >= len(r.loop.buffers.outside) || end > bufferSize || start > given {
+		return errNote
+	}
+	taken := start + uint64(end)
+	if end == 0 {
+		taken = past.From.Taken
+	}
+	switch {
+	case taken == given:
+		return nil
+	case taken < given || taken-start > bufferSize || r.holds[number]:
+		return errCount
+	}
+	r.holds[number] = true
+	f.buf, f.from, f.to = &r.loop.buffers.outside[number], uint16(given-start), uint16(taken-start)
+	f.state.Or(full | wanted)
+	return nil
+}
+
+// pipe gives the flow the pipe that its bytes are in.
+func (r *Restorer) pipe(f *Flow, in, out int) error {
+	n, err := PipeHolds(in)
+	if err != nil || r.pipes[in] || r.pipes[out] {
+		return errNote
+	}
+	if n == 0 {
+		return nil // it is closed with all the others that nobody needs
+	}
+	r.pipes[in], r.pipes[out] = true, true
+	f.pipe = &pipe{r: in, w: out, left: n}
+	f.bulk = true
+	r.loop.pipes.made++
+	f.state.Or(full | wanted)
+	return nil
+}
+
+// Pipes are the descriptors of the pipes that restored flows have their bytes in.
+func (r *Restorer) Pipes() map[int]bool { return r.pipes }
+
+// Done ends the restoring: the memory of all chunks that no flow holds is given back.
+func (r *Restorer) Done() { r.loop.buffers.reserve(r.holds) }
+
+// Fail has reading tell an error that the process before was told already: the system tells it once.
+func (s *Socket) Fail(errno syscall.Errno) { s.failed = errnum(errno) }
