@@ -1,18 +1,15 @@
 //go:build linux
 
-// Package survive tests what is left of the proxy when its processes are killed: the built program, with --survive.
 package survive
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,45 +17,8 @@ import (
 	"time"
 
 	"tcpproxy/test/freeport"
+	"tcpproxy/test/program"
 )
-
-// patience is how long anything may take that ought to happen at once. It only runs out when a test fails.
-const patience = 20 * time.Second
-
-// binary is the program under test, built once for all tests.
-var binary string
-
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "tcpproxy-survive-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	binary = filepath.Join(dir, "tcpproxy")
-	args := []string{"build", "-o", binary}
-	if underRace() {
-		args = append(args, "-race")
-	}
-	code := 1
-	if out, err := exec.Command("go", append(args, "tcpproxy/cmd/tcpproxy")...).CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "cannot build the program: %v\n%s", err, out)
-	} else {
-		code = m.Run()
-	}
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
-
-// underRace reports whether the race detector watches this test. Then it watches the proxy, too.
-func underRace() bool {
-	info, _ := debug.ReadBuildInfo()
-	for _, s := range info.Settings {
-		if s.Key == "-race" {
-			return s.Value == "true"
-		}
-	}
-	return false
-}
 
 // proxy is the program, with the demo as its destination.
 type proxy struct {
@@ -174,7 +134,7 @@ func (p *proxy) kill(pid int, s syscall.Signal) {
 	}
 }
 
-var client = http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+var client = http.Client{Timeout: program.Patience, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // now asks for the processes; the error is that nobody answers.
 func (p *proxy) now() (now process, err error) {
@@ -235,7 +195,7 @@ func (p *proxy) end() int {
 	p.t.Helper()
 	select {
 	case <-p.ended:
-	case <-time.After(patience):
+	case <-time.After(program.Patience):
 		p.t.Fatal("the program still runs")
 	}
 	if left := p.processes(); len(left) != 0 {
@@ -244,14 +204,9 @@ func (p *proxy) end() int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// eventually waits until a condition holds, and fails the test if that takes too long.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", patience, what)
-		}
-	}
+	program.Eventually(t, program.Patience, what, holds)
 }
 
 func (p *proxy) awaitLog(part string) {

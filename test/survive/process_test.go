@@ -4,7 +4,6 @@ package survive
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -12,12 +11,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // Each of the three is killed in turn, and what is missing comes back.
 func TestKillWorker(t *testing.T) {
-	p := start(t, binary)
+	p := start(t, plain)
 	first, _ := p.now()
 	if !first.Survive || first.Keeper != p.keeper() || len(p.processes()) != 3 {
 		t.Fatalf("%+v, keeper %d, processes %v", first, p.keeper(), p.processes())
@@ -45,7 +43,7 @@ func TestKillWorker(t *testing.T) {
 }
 
 func TestKillHolder(t *testing.T) {
-	p := start(t, binary)
+	p := start(t, plain)
 	first, _ := p.now()
 	for range 5 {
 		p.kill(first.Holder, syscall.SIGKILL)
@@ -63,7 +61,7 @@ func TestKillHolder(t *testing.T) {
 }
 
 func TestKillKeeper(t *testing.T) {
-	p := start(t, binary)
+	p := start(t, plain)
 	first, _ := p.now()
 	p.kill(first.Keeper, syscall.SIGKILL)
 	p.awaitLog("the keeper is gone")
@@ -79,7 +77,7 @@ func TestKillKeeper(t *testing.T) {
 }
 
 func TestKillWorkerAndHolder(t *testing.T) {
-	p := start(t, binary)
+	p := start(t, plain)
 	first, _ := p.now()
 	p.kill(first.Worker, syscall.SIGSTOP) // so that it cannot make another holder in between
 	p.kill(first.Holder, syscall.SIGKILL)
@@ -102,7 +100,7 @@ func TestSignals(t *testing.T) {
 	} {
 		for _, toKeeper := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, to the keeper %v", name, toKeeper), func(t *testing.T) {
-				p := start(t, binary)
+				p := start(t, plain)
 				now, _ := p.now()
 				pid := now.Worker
 				if toKeeper {
@@ -127,7 +125,7 @@ func TestSignals(t *testing.T) {
 
 // An order holds for the next worker, too.
 func TestOrderOutlivesWorker(t *testing.T) {
-	p := start(t, binary)
+	p := start(t, plain)
 	first, _ := p.now()
 	p.kill(first.Worker, syscall.SIGSTOP)
 	p.kill(first.Keeper, syscall.SIGTERM)
@@ -144,7 +142,7 @@ func TestPortTaken(t *testing.T) {
 	}
 	defer listener.Close()
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	out, err := exec.Command(binary, "--survive", "--listen-host", "127.0.0.1", "localhost", "80", port).CombinedOutput()
+	out, err := exec.Command(plain, "--survive", "--listen-host", "127.0.0.1", "localhost", "80", port).CombinedOutput()
 	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 1 || strings.Count(string(out), "\n") != 1 ||
 		!strings.Contains(string(out), "address already in use: choose another listen-port") {
 		t.Errorf("%v: %s", err, out)
@@ -152,7 +150,7 @@ func TestPortTaken(t *testing.T) {
 }
 
 func TestTooManyDeaths(t *testing.T) {
-	p := start(t, binary, "--max-restarts", "2", "--within", "1m")
+	p := start(t, plain, "--max-restarts", "2", "--within", "1m")
 	for now, _ := p.now(); ; now = p.next(now) {
 		p.kill(now.Worker, syscall.SIGKILL)
 		if now.Generation == 3 {
@@ -170,13 +168,8 @@ func TestRandomOrder(t *testing.T) {
 	if testing.Short() {
 		kills = 30
 	}
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("SURVIVE_SEED"); text != "" {
-		_, _ = fmt.Sscan(text, &seed)
-	}
-	t.Logf("SURVIVE_SEED=%d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
-	p := start(t, binary, "--max-restarts", "100000")
+	random := chance(t)
+	p := start(t, plain, "--max-restarts", "100000")
 	for i := range kills {
 		if random.IntN(2) == 0 { // else as soon as it may be
 			p.await("a worker and its holder", func(now process) bool { return now.Holder != 0 && len(p.processes()) == 3 })

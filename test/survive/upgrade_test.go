@@ -31,7 +31,7 @@ func install(t *testing.T, path string, program []byte) os.FileInfo {
 // upgradable is a program that runs from a path of its own, and which file it is.
 func upgradable(t *testing.T) (p *proxy, path string, program []byte, file os.FileInfo) {
 	t.Helper()
-	program, err := os.ReadFile(binary)
+	program, err := os.ReadFile(plain)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestUpgradeGoesBack(t *testing.T) {
 }
 
 func TestCheckLayout(t *testing.T) {
-	out, err := exec.Command(binary, "--survive-check=99", "--survive", "localhost", "80", "3000").CombinedOutput()
+	out, err := exec.Command(plain, "--survive-check=99", "--survive", "localhost", "80", "3000").CombinedOutput()
 	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 1 || strings.Count(string(out), "\n") != 1 ||
 		!strings.Contains(string(out), "was asked for 99") {
 		t.Errorf("%v: %s", err, out)
