@@ -97,9 +97,11 @@ func TestHolderGoesOn(t *testing.T) {
 		if err := unix.Kill(worker, unix.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		if status := wait(t, worker); status.Signal() != unix.SIGKILL {
+		status := wait(t, worker)
+		if status.Signal() != unix.SIGKILL {
 			t.Errorf("the worker: %v", status)
 		}
+		m.NoteStatus(worker, syscall.WaitStatus(status))
 		// A spare that has done its part was killed by the worker that it stood by for.
 		worker = next
 	}

@@ -15,6 +15,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
+		sandbox()
 		main()
 	}
 	goleak.VerifyTestMain(m)

@@ -106,14 +106,14 @@ func Spawn(t testing.TB, binary string, env []string, args ...string) *Program {
 	return p
 }
 
-// end kills what is left of the program, and looks at its log.
+// end kills what is left of the program, and looks at its log. The keeper comes first, since it would begin anew without the others.
 func (p *Program) end() {
+	_ = p.Cmd.Process.Kill()
 	for family := p.Family(); len(family) > 0; family = p.Family() {
 		for _, pid := range family {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
-	_ = p.Cmd.Process.Kill()
 	<-p.ended
 	for _, sign := range []string{"DATA RACE", "panic:", "fatal error:", "unknown message"} {
 		if p.Log.Has(sign) {

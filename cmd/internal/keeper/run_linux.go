@@ -40,7 +40,7 @@ func Run(c Config) (code int, err error) {
 	s := heed()
 	defer s.stop()
 	if err := k.start(nil); err != nil {
-		return 1, fmt.Errorf("--survive: %w", err)
+		return 1, fmt.Errorf("--survive: %w: leave it out", err)
 	}
 	defer k.forget()
 	defer k.dropCheck()

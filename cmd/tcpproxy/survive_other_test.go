@@ -1,0 +1,6 @@
+//go:build !linux
+
+package main
+
+// sandbox is for Linux.
+func sandbox() {}
