@@ -15,7 +15,8 @@ import (
 type session struct {
 	p        *proxy
 	up, down *direction
-	dead     atomic.Bool // a side is gone: no stream that is still open will end in order
+	failing  func(*direction) // called when an error was read, if it is not nil
+	dead     atomic.Bool      // a side is gone: no stream that is still open will end in order
 	over     sync.Once
 }
 
@@ -24,6 +25,7 @@ type direction struct {
 	s        *session
 	from, to *net.TCPConn
 
+	failed bool         // a worker before this one has read an error
 	held   atomic.Bool  // bytes were read and not yet written
 	passed atomic.Int64 // how many bytes were written
 	moved  atomic.Int64 // when bytes last moved, in nanoseconds since 1970
@@ -124,6 +126,9 @@ func (d *direction) pump() {
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
+			if d.s.failing != nil {
+				d.s.failing(d)
+			}
 			d.s.p.failed(d.s, d, err)
 			return
 		}
