@@ -11,10 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// With --survive there are two processes. The keeper, which is the one that was started, accepts clients and connects to the destination. It
-// holds on to both sockets of every connection and hands copies of them to a worker, which relays. If that is killed, the next one gets them
-// all. What the worker took from one socket and did not give to the other would be lost; so it takes nothing before it has given it (see
-// worker.go), and what it has given without taking it the system knows.
+// With --survive there are two processes. The keeper, which is the one that was started, accepts clients and connects to the destination.
+// It holds on to both sockets of every connection and hands copies of them to a worker, which relays. If that is killed, the next one gets
+// them all. What the worker took from one socket and did not give to the other would be lost; so it takes nothing before it has given it
+// (see worker.go), and what it has given without taking it the system knows.
 
 // workerName is what the worker is called in /proc/PID/comm.
 const workerName = "faulty-worker"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
@@ -195,10 +196,38 @@ func taken(c *net.TCPConn) (n, waiting int64, err error) {
 			switch after.State {
 			case unix.BPF_TCP_CLOSE_WAIT, unix.BPF_TCP_LAST_ACK, unix.BPF_TCP_CLOSING, unix.BPF_TCP_TIME_WAIT:
 				n-- // the peer's FIN counts as a byte
+			case unix.BPF_TCP_CLOSE: // after both ends, or after a reset
+				if queued > 0 && endBehind(c, queued) {
+					n--
+				}
 			}
 			return n, int64(queued), nil
 		}
 	}
+}
+
+// endBehind reports whether the peer's FIN has come behind bytes that wait. The hint that can be had with them counts it, SIOCINQ does not.
+func endBehind(c *net.TCPConn, waiting int) (yes bool) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return false
+	}
+	_ = raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_INQ, 1)
+		var one [1]byte
+		control := make([]byte, unix.CmsgSpace(4))
+		_, size, _, _, err := unix.Recvmsg(int(fd), one[:], control, unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		if err != nil {
+			return
+		}
+		for messages, _ := unix.ParseSocketControlMessage(control[:size]); len(messages) > 0; messages = messages[1:] {
+			m := messages[0]
+			if m.Header.Level == unix.IPPROTO_TCP && m.Header.Type == unix.TCP_CM_INQ {
+				yes = int(binary.NativeEndian.Uint32(m.Data)) > waiting
+			}
+		}
+	})
+	return yes
 }
 
 func tcpInfo(c *net.TCPConn) (info *unix.TCPInfo, err error) {
