@@ -26,13 +26,13 @@ const workerMark = "FAULTY_WORKER=1"
 type handed struct {
 	ID     int
 	Base   [2]int64 // what the system had counted as sent over each when it was new
-	Failed [2]bool  // a worker has read an error there, which is told only once
+	Failed [2]bool  // a worker has had an error there, which is told only once
 }
 
 // told is what the worker tells the keeper of a connection.
 type told struct {
 	ID     int
-	Failed int // 1 or 2: an error was read from the first or second socket; 0: it is over
+	Failed int // 1 or 2: the first or second socket had an error; 0: it is over
 }
 
 // kept is a connection in the keeper.

@@ -108,9 +108,6 @@ func received(rights []byte) (client, server *net.TCPConn, err error) {
 
 // peek waits for bytes and leaves them where they are.
 func peek(d *direction, b []byte) (n int, err error) {
-	if d.failed {
-		return 0, syscall.ECONNRESET // which the system has told to the worker before
-	}
 	raw, err := d.from.SyscallConn()
 	if err != nil {
 		return 0, err
@@ -124,6 +121,8 @@ func peek(d *direction, b []byte) (n int, err error) {
 	switch {
 	case err != nil:
 		return 0, err
+	case n == 0 && d.failed:
+		return 0, syscall.ECONNRESET // which the system has told to the worker before
 	case n == 0:
 		return 0, io.EOF
 	}
