@@ -42,6 +42,29 @@ func TestKillWorker(t *testing.T) {
 	}
 }
 
+// A restart costs no descriptor.
+func TestDescriptors(t *testing.T) {
+	p := start(t, plain, "--max-restarts", "100")
+	count := func(pid int) int {
+		entries, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		return len(entries)
+	}
+	now, _ := p.now()
+	p.kill(now.Worker, syscall.SIGKILL)
+	now = p.next(now)
+	var want int
+	eventually(t, "a steady count", func() bool { // the connection that asked is just being closed
+		before := want
+		want = count(now.Worker)
+		return want == before
+	})
+	for range 5 {
+		p.kill(now.Worker, syscall.SIGKILL)
+		now = p.next(now)
+	}
+	eventually(t, "as many descriptors as before", func() bool { return count(now.Worker) <= want && count(now.Holder) <= want })
+}
+
 func TestKillHolder(t *testing.T) {
 	p := start(t, plain)
 	first, _ := p.now()
