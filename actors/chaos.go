@@ -10,6 +10,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"tcpproxy/actors/internal/wire"
+	"tcpproxy/actors/survival"
 	"tcpproxy/messages"
 )
 
@@ -55,6 +56,10 @@ func (c *Chaos) Receive(ctx actor.Context) {
 		c.dice.looked = c.lane.loop.Since()
 		c.wait()
 	case *tick:
+		if c.cfg.ChaosTarget == ChaosProcess {
+			go c.killProcess()
+			return
+		}
 		go c.look() // chaos would wait; and a survey is not for the lane's goroutine to sort
 		c.wait()
 	case *victims:
@@ -72,11 +77,18 @@ func (c *Chaos) Receive(ctx actor.Context) {
 	}
 }
 
-// wait arranges for the next look.
+// wait arranges for the next look. The process is not looked for: it is killed after a time that is random, too, since each of them has but
+// one.
 func (c *Chaos) wait() {
 	pause := max(chaosEvery, time.Duration(float64(time.Second)/c.cfg.Chaos))
+	if c.cfg.ChaosTarget == ChaosProcess {
+		pause = time.Duration(c.dice.source.ExpFloat64() * float64(len(c.endpoints)) / c.cfg.Chaos * float64(time.Second))
+	}
 	c.lane.loop.Arm(&c.dice.timer, pause, runner(func() { c.system.Root.Send(c.chaos.pid, &tick{}) }))
 }
+
+// killProcess kills the process with all that is in it, from a goroutine of its own: so whatever the loops are at is cut short anywhere.
+func (c *Chaos) killProcess() { _ = c.cfg.Survival.Die(survival.ReasonChaos) }
 
 // look finds out whom there is to kill. On a goroutine of its own.
 func (c *Chaos) look() {

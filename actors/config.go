@@ -63,7 +63,7 @@ type Config struct {
 	Fault func(at Point, who string)
 
 	// Chaos is how many actors a second are killed at random, among those whose PID matches the pattern ChaosTarget (as in
-	// path.Match; "" = the children of all sessions), with ChaosSeed. 0 = none.
+	// path.Match; "" = the children of all sessions), with ChaosSeed. 0 = none. ChaosProcess, for a pattern, has the process killed instead.
 	Chaos       float64
 	ChaosSeed   uint64
 	ChaosTarget string
@@ -87,6 +87,9 @@ func DefaultConfig() Config {
 		ChaosSeed: 1, ChaosTarget: defaultChaosTarget,
 	}
 }
+
+// ChaosProcess is the ChaosTarget that stands for the operating system's process. It takes Config.Survival.
+const ChaosProcess = "process"
 
 // defaultChaosTarget is the children of all sessions, of whatever listener.
 const defaultChaosTarget = "*/session-*/*"
@@ -132,6 +135,9 @@ func (c Config) withDefaults() (Config, error) {
 	c.MaxRestarts = cmp.Or(c.MaxRestarts, 10)
 	c.Within = cmp.Or(c.Within, 10*time.Second)
 	c.ChaosTarget = cmp.Or(c.ChaosTarget, defaultChaosTarget)
+	if c.Chaos > 0 && c.ChaosTarget == ChaosProcess && c.Survival == nil {
+		return c, errors.New("field ChaosTarget of the Config: killing the process takes the field Survival")
+	}
 	if _, err := path.Match(c.ChaosTarget, ""); err != nil {
 		return c, fmt.Errorf("field ChaosTarget of the Config: %q is not a pattern: %w", c.ChaosTarget, err)
 	}

@@ -101,7 +101,11 @@ func newEndpoint(s *shared, name string, index, fd int) (*endpoint, error) {
 		return nil, err
 	}
 	if s.cfg.Chaos > 0 {
-		e.dice = newDice(s.cfg.ChaosSeed + uint64(index))
+		seed := s.cfg.ChaosSeed + uint64(index)
+		if w := s.cfg.Survival; w != nil {
+			seed += w.Generation() * uint64(s.cfg.Loops) // else each process would come to the same end
+		}
+		e.dice = newDice(seed)
 	}
 	return e, nil
 }

@@ -96,6 +96,9 @@ func (w *Worker) Memory() *Memory { return w.memory }
 // First reports whether there was no worker before this one.
 func (w *Worker) First() bool { return w.first }
 
+// Generation is how many workers there have been, this one included.
+func (w *Worker) Generation() uint64 { return w.h.Generation.Load() }
+
 // SetLimit says how many workers may die in a row before they have been Established.
 func (w *Worker) SetLimit(launches int) { w.h.Limit.Store(uint64(max(1, launches))) }
 

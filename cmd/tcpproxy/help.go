@@ -22,7 +22,7 @@ var helpTexts = kong.Vars{
 	"help_chaos":        "Kill so many actors a second at random, to see what that does (nothing, it is hoped). 0 = none.",
 	"help_chaos_target": "Which actors --chaos may kill, by PID; * does not match a slash. " +
 		"'listener*' is the listener itself, '*/acceptor' the acceptor, 'listener/session-*' the sessions, " +
-		"'*/*/*-reader' all readers. --max-restarts holds here as ever.",
+		"'*/*/*-reader' all readers. --max-restarts holds here as ever. process, with --survive, is the operating system's process: kill -9.",
 	"help_survive": "Have connections outlive the process: a crash, kill -9 and the replacement of the program by a new version " +
 		"(kill -USR2). Linux 5.3 or later. See the README for what it takes, and for what is lost nevertheless.",
 	"help_survive_check": "Exit with 0 if this program understands these flags, and state that another one left behind in this layout.",

@@ -167,6 +167,9 @@ func (p *plan) settle() (err error) {
 	case p.MaxRestarts == 0:
 		return usageErrorf("--max-restarts: it takes a whole number from 1; --supervision stop allows no restart at all")
 	}
+	if p.ChaosTarget == actors.ChaosProcess && !p.Survive {
+		return usageErrorf("--chaos-target process: it takes --survive too, or the sessions would end with the process")
+	}
 	if _, err := path.Match(p.ChaosTarget, ""); err != nil {
 		return usageErrorf("--chaos-target: got %q, but it takes a pattern of PIDs such as listener/session-*/client-reader", p.ChaosTarget)
 	}

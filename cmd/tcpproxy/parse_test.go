@@ -89,6 +89,7 @@ func TestUsageErrors(t *testing.T) {
 		{"--max-restarts 0 host 80 3000", "--max-restarts:", "a whole number from 1"},
 		{"--chaos -1 host 80 3000", `--chaos: got "-1"`, "it takes a number a second from 0"},
 		{"--chaos NaN host 80 3000", `--chaos: got "NaN"`, "it takes a number a second from 0"},
+		{"--chaos 1 --chaos-target process host 80 3000", `--chaos-target process`, "it takes --survive too"},
 		{"--chaos 1 --chaos-target [ host 80 3000", `--chaos-target: got "["`, "it takes a pattern of PIDs"},
 		{"--within 0 host 80 3000", "--within:", "more than 0"},
 

@@ -13,6 +13,7 @@ import (
 const (
 	ours          = "tcpproxy"
 	oursTwoLoops  = "tcpproxy-loops-2" // the same with --loops 2, whatever the default is
+	oursSurviving = "tcpproxy-survive" // the same with --survive
 	wireOnly      = "wire-only"
 	haproxy       = "haproxy"
 	haproxySplice = "haproxy-splice"
@@ -21,7 +22,7 @@ const (
 )
 
 // peerNames in the order of the tables.
-var peerNames = []string{ours, oursTwoLoops, wireOnly, haproxy, haproxySplice, nginx, ioCopy}
+var peerNames = []string{ours, oursTwoLoops, oursSurviving, wireOnly, haproxy, haproxySplice, nginx, ioCopy}
 
 // peer is a proxy that can be put between the clients and the destination.
 type peer struct {

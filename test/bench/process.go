@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -57,14 +58,33 @@ func (p *process) stop() {
 	if profileDir() != "" {
 		p.letWrite()
 	}
-	_ = syscall.Kill(-p.pid(), syscall.SIGKILL)
+	groups := p.groups()
+	for _, group := range groups {
+		_ = syscall.Kill(-group, syscall.SIGKILL)
+	}
 	<-p.ended
 	for range 500 {
-		if err := syscall.Kill(-p.pid(), syscall.SIGKILL); errors.Is(err, syscall.ESRCH) {
+		groups = slices.DeleteFunc(groups, func(group int) bool {
+			return errors.Is(syscall.Kill(-group, syscall.SIGKILL), syscall.ESRCH)
+		})
+		if len(groups) == 0 {
 			return
 		}
 		time.Sleep(4 * time.Millisecond)
 	}
+}
+
+// groups are the process groups of the program and of all that it has started, its own first: a proxy that survives its process has its
+// worker in another.
+func (p *process) groups() []int {
+	all := []int{p.pid()}
+	members, _ := family(p.pid())
+	for _, pid := range members {
+		if group, err := syscall.Getpgid(pid); err == nil && !slices.Contains(all, group) {
+			all = append(all, group)
+		}
+	}
+	return all
 }
 
 // profileVariable names the directory into which a proxy built for `make

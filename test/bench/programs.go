@@ -54,10 +54,13 @@ func (b *bench) find(ctx context.Context, name string, descriptors int) (*peer, 
 	maxSessions := (descriptors - 1000) / 2
 	cores := runtime.NumCPU()
 	switch name {
-	case ours, oursTwoLoops:
+	case ours, oursTwoLoops, oursSurviving:
 		arguments := ourArguments()
-		if name == oursTwoLoops {
+		switch name {
+		case oursTwoLoops:
 			arguments = ourArguments("--loops", "2")
+		case oursSurviving:
+			arguments = ourArguments("--survive")
 		}
 		if b.given != "" {
 			path, err := filepath.Abs(b.given)

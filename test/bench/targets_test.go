@@ -15,9 +15,11 @@ func TestJudge(t *testing.T) {
 		{"bulk-up-1", haproxy, cpuPerGB}: {0.9, 1.1, 0.8},
 		{"bulk-up-1", ioCopy, cpuPerGB}:  {0.1, 0.2, 0.3},
 		{"start", ours, startMillis}:     {60, 20, 40},
+		// A fiftieth more than ours.
+		{"bulk-up-1", oursSurviving, cpuPerGB}: {0.204, 0.306, nan},
 	}
 	verdicts := judge(measured, []string{"bulk-up-1", "start"}, peerNames)
-	want := map[string]bool{haproxy: true, ioCopy: false, wireOnly: false, "": true}
+	want := map[string]bool{haproxy: true, ioCopy: false, wireOnly: false, "": true, ours: true}
 	if len(verdicts) != len(want) {
 		t.Fatalf("%d verdicts, want %d: %+v", len(verdicts), len(want), verdicts)
 	}

@@ -106,7 +106,7 @@ func Spawn(t testing.TB, binary string, env []string, args ...string) *Program {
 	return p
 }
 
-// end kills what is left of the program, and looks at its log. The keeper goes first: it would start over when it finds the others gone.
+// end kills what is left of the program, and looks at its log. The keeper comes first, since it would begin anew without the others.
 func (p *Program) end() {
 	_ = p.Cmd.Process.Kill()
 	for family := p.Family(); len(family) > 0; family = p.Family() {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"tcpproxy/test/program"
@@ -19,6 +20,31 @@ var everything = []order{
 	{Seed: 200, Up: 40_000, Down: 30_000, Size: 700, Turns: 20},
 	{Seed: 300, Up: 0, Down: 3 << 20, Size: 64 << 10},
 	{Seed: 400, Up: 3 << 20, Down: 10, Size: 20_000},
+	{Seed: 500, Up: 8 << 20, Down: 8 << 20, Size: 64 << 10, Reset: resetsClient},
+	{Seed: 600, Up: 8 << 20, Down: 8 << 20, Size: 64 << 10, Reset: resetsServer},
+}
+
+// passEverything sends it, and then drains the proxy while a last connection is busy.
+func passEverything(t *testing.T, d *destination, p *program.Program) {
+	for _, o := range everything {
+		if err := d.exchange(p.Addr, o); err != nil {
+			t.Errorf("seed %d: %v", o.Seed, err)
+		}
+	}
+	before := d.accepted.Load()
+	last := make(chan error, 1)
+	go func() { last <- d.exchange(p.Addr, order{Seed: 700, Turns: 500, Size: 100, Up: 1 << 20}) }()
+	program.Eventually(t, program.Patience, "the last connection is there", func() bool { return d.accepted.Load() > before })
+	p.Signal(syscall.SIGTERM)
+	if err := <-last; err != nil {
+		t.Errorf("while it drained: %v", err)
+	}
+	if code := p.ExitCode(program.Patience); code != 0 {
+		t.Errorf("the exit code is %d", code)
+	}
+	if left := p.Family(); len(left) > 0 {
+		t.Errorf("processes are left behind: %v", left)
+	}
 }
 
 // TestKilledAtEverySeam has the worker kill itself at each place in its code at which a kill could matter, in passing it for the first time, and
@@ -39,11 +65,7 @@ func TestKilledAtEverySeam(t *testing.T) {
 				d := startDestination(t)
 				p := program.Start(t, withSeams, []string{fmt.Sprintf("TCPPROXY_SEAM=%s=%d", seam, time), "TCPPROXY_SEAM_TOKEN=" + token},
 					d.addr(), "--survive")
-				for _, o := range everything {
-					if err := d.exchange(p.Addr, o); err != nil {
-						t.Errorf("seed %d: %v", o.Seed, err)
-					}
-				}
+				passEverything(t, d, p)
 				if _, err := os.Stat(token); err == nil && time == 1 {
 					t.Error("the seam was never passed, so nobody was killed")
 				}
@@ -60,13 +82,7 @@ func listSeams(t *testing.T) (seams []string) {
 	t.Helper()
 	d := startDestination(t)
 	p := program.Start(t, withSeams, []string{"TCPPROXY_SEAM=list"}, d.addr(), "--survive")
-	for _, o := range everything {
-		if err := d.exchange(p.Addr, o); err != nil {
-			t.Fatal(err)
-		}
-	}
-	p.Signal(15)
-	p.ExitCode(program.Patience)
+	passEverything(t, d, p)
 	for line := range strings.Lines(p.Log.String()) {
 		if name, found := strings.CutPrefix(strings.TrimSpace(line), "seam: "); found && !slices.Contains(seams, name) {
 			seams = append(seams, name)

@@ -3,11 +3,14 @@
 package survive
 
 import (
+	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,8 +22,18 @@ type order struct {
 	Seed     uint64
 	Up, Down uint32 // bytes in each direction, after this order
 	Size     uint32 // of each write
-	Turns    uint32 // 0 = both directions at once, each ends when it has sent all; else so many round trips of Size bytes before that
+	Turns    uint32 // so many round trips of Size bytes come first; then both directions at once, each of which ends when all is sent
+	Reset    uint32 // who resets the connection when it has received half of its bytes: resetsNobody, resetsClient, resetsServer
 }
+
+const (
+	resetsNobody = iota
+	resetsClient
+	resetsServer
+)
+
+// errReset is what the end says that has reset the connection.
+var errReset = errors.New("reset on purpose")
 
 // destination is the server behind the proxy. It sends what it is asked for, and checks what it gets.
 type destination struct {
@@ -77,14 +90,14 @@ func (d *destination) serve(c *net.TCPConn) {
 	if err := binary.Read(c, binary.BigEndian, &o); err != nil {
 		return // a client that connected in vain, or only to see whether somebody listens
 	}
-	d.verdict(o.Seed) <- o.play(c, o.Seed+1, o.Seed, int(o.Down), int(o.Up), false)
+	d.verdict(o.Seed) <- o.play(c, o.Seed+1, o.Seed, int(o.Down), int(o.Up), false, o.Reset == resetsServer)
 }
 
 // patience is how long a connection may take. It only runs out when a test fails.
 const patience = 60 * time.Second
 
-// play sends and receives; first says whether this end begins a round trip.
-func (o *order) play(c *net.TCPConn, sends, receives uint64, send, receive int, first bool) error {
+// play sends and receives; first says whether this end begins a round trip, and resets whether it resets the connection.
+func (o *order) play(c *net.TCPConn, sends, receives uint64, send, receive int, first, resets bool) error {
 	out, in := fault.NewStream(sends), fault.NewStream(receives)
 	for range o.Turns {
 		for step := range 2 {
@@ -105,19 +118,25 @@ func (o *order) play(c *net.TCPConn, sends, receives uint64, send, receive int, 
 		for left := send; left > 0 && err == nil; left -= int(o.Size) {
 			err = out.Send(c, min(left, int(o.Size)))
 		}
-		if err == nil {
+		if err == nil && o.Reset == resetsNobody {
 			err = c.CloseWrite()
 		}
 		sent <- err
 	}()
+	if resets {
+		err := in.Expect(c, receive/2)
+		_ = c.SetLinger(0)
+		c.Close()
+		<-sent
+		return cmp.Or(err, errReset)
+	}
 	err := in.Expect(c, receive)
 	if err == nil {
 		err = in.ExpectEnd(c)
 	}
 	if err != nil {
-		c.Close() // ends the sending, too
-		<-sent
-		return fmt.Errorf("after %d of %d bytes: %w", in.At(), receive, err)
+		c.Close() // ends the sending, too; a reset is told once, to whichever of the two comes first
+		return fmt.Errorf("after %d of %d bytes: %w", in.At(), receive, errors.Join(err, <-sent))
 	}
 	if err := <-sent; err != nil {
 		return fmt.Errorf("sending: %w", err)
@@ -136,16 +155,34 @@ func (d *destination) exchange(addr string, o order) error {
 	if err := binary.Write(c, binary.BigEndian, &o); err != nil {
 		return fmt.Errorf("sending the order: %w", err)
 	}
-	if err := o.play(c.(*net.TCPConn), o.Seed, o.Seed+1, int(o.Up), int(o.Down), true); err != nil {
-		return fmt.Errorf("at the client: %w", err)
-	}
+	client := o.play(c.(*net.TCPConn), o.Seed, o.Seed+1, int(o.Up), int(o.Down), true, o.Reset == resetsClient)
+	var server error
 	select {
-	case err := <-d.verdict(o.Seed):
-		if err != nil {
-			return fmt.Errorf("at the server: %w", err)
-		}
-		return nil
+	case server = <-d.verdict(o.Seed):
 	case <-time.After(patience):
-		return fmt.Errorf("the server saw no end")
+		server = errors.New("no end came")
 	}
+	switch o.Reset {
+	case resetsClient:
+		client, server = asReset(client, server)
+	case resetsServer:
+		server, client = asReset(server, client)
+	}
+	if client != nil || server != nil {
+		return fmt.Errorf("the client: %v; the server: %w", client, server)
+	}
+	return nil
+}
+
+// asReset says whether one end has reset the connection as it was to, and whether the other has been told that, after nothing but right bytes.
+func asReset(one, other error) (error, error) {
+	if errors.Is(one, errReset) {
+		one = nil
+	}
+	if errors.Is(other, syscall.ECONNRESET) || errors.Is(other, syscall.EPIPE) {
+		other = nil
+	} else if other == nil {
+		other = errors.New("an orderly end instead of a reset")
+	}
+	return one, other
 }
