@@ -3,7 +3,9 @@
 package survive
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -174,6 +176,7 @@ func TestPortTaken(t *testing.T) {
 
 func TestTooManyDeaths(t *testing.T) {
 	p := start(t, plain, "--max-restarts", "2", "--within", "1m")
+	download := p.stall()
 	for now, _ := p.now(); ; now = p.next(now) {
 		p.kill(now.Worker, syscall.SIGKILL)
 		if now.Generation == 3 {
@@ -182,6 +185,9 @@ func TestTooManyDeaths(t *testing.T) {
 	}
 	if code := p.end(); code != 1 || strings.Count(p.said(), "tcpproxy: the worker died 3 times within 1m0s: given up\n") != 1 {
 		t.Errorf("exit code %d", code)
+	}
+	if n, err := io.Copy(io.Discard, download); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the client read %d bytes, and then %v", n, err)
 	}
 }
 
