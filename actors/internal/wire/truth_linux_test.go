@@ -36,21 +36,24 @@ func (o *observed) write(n int) {
 	}
 }
 
-// fill writes until no more is accepted and the system is at rest: most of it, and a FIN that comes behind, stays unsent.
+// fill writes until no more is accepted and the peer has no room left: much of it, and a FIN that comes behind, stays unsent.
 func (o *observed) fill() {
-	for done := false; !done; {
-		before := o.given
-		for was := before - 1; was != o.given; {
-			was = o.given
-			o.write(len(junk))
+	for wait := patience(o.t); ; wait() {
+		was := o.given
+		o.write(len(junk))
+		var info unix.TCPInfo
+		if err := tcpInfo(o.fd, &info); err != nil {
+			o.t.Fatal(err)
 		}
-		done = before == o.given
+		if o.given == was && info.Notsent_bytes > 100_000 || info.State == tcpClose {
+			return
+		}
 	}
 }
 
 // read reads up to n bytes and returns how many; an end or an error it takes, too.
 func (o *observed) read(n int) int {
-	did, _ := recv(o.fd, make([]byte, n))
+	did, _ := recv(o.fd, scratch[:n])
 	o.taken += uint64(did)
 	return did
 }
@@ -64,19 +67,20 @@ func (o *observed) need(n int) {
 
 // urgent writes one byte of urgent data.
 func (o *observed) urgent() {
-	if err := unix.Sendto(o.fd, junk[:1], unix.MSG_OOB|unix.MSG_NOSIGNAL, nil); err != nil {
-		o.t.Fatal(err)
+	switch err := unix.Sendto(o.fd, junk[:1], unix.MSG_OOB|unix.MSG_NOSIGNAL, nil); err {
+	case nil:
+		o.given++
+	case unix.EAGAIN, unix.EPIPE, unix.ECONNRESET:
+	default:
+		o.t.Fatal("urgent: ", err)
 	}
-	o.given++
 }
 
+// end ends our direction; a connection that is gone refuses.
 func (o *observed) end() {
-	var info unix.TCPInfo
-	if err := tcpInfo(o.fd, &info); err != nil {
-		o.t.Fatal(err)
+	if unix.Shutdown(o.fd, unix.SHUT_WR) == nil {
+		o.shut = true
 	}
-	shutdownWrite(o.fd)
-	o.shut = o.shut || info.State != tcpClose
 }
 
 // check asks, and compares.
@@ -90,7 +94,8 @@ func (o *observed) check() Truth {
 		o.t.Fatalf("%d bytes were taken: %+v", o.taken, truth)
 	}
 	if truth.GivenUnsure {
-		if !truth.Closed || truth.FinOut {
+		var info unix.TCPInfo
+		if tcpInfo(o.fd, &info) != nil || !truth.Closed || truth.FinOut || info.Notsent_bytes == 0 {
 			o.t.Fatalf("unsure: %+v", truth)
 		}
 		settled, ok := truth.KnowingGiven(o.given)
@@ -122,7 +127,16 @@ func (o *observed) until(what string, come func(Truth) bool) Truth {
 
 func (o *observed) close() { closeDescriptor(o.fd) }
 
-var junk = make([]byte, 1<<20)
+// junk is what is written, scratch where what is read goes: nobody looks.
+var junk, scratch = make([]byte, 1<<20), make([]byte, 1<<20)
+
+// cramp has much wait at one end that the other has no room for.
+func cramp(from, to int) {
+	if unix.SetsockoptInt(from, unix.SOL_SOCKET, unix.SO_SNDBUF, 200_000) != nil ||
+		unix.SetsockoptInt(to, unix.SOL_SOCKET, unix.SO_RCVBUF, 100_000) != nil {
+		panic("no room set")
+	}
+}
 
 // state is what TCP_INFO says.
 func state(t fataler, fd int) uint8 {
@@ -200,7 +214,7 @@ var stateNames = map[string]uint8{
 
 func walk(t *testing.T, addr string, opener bool, path string) {
 	us, peer := observedPair(t, addr, opener)
-	narrow(us.fd, peer.fd)
+	cramp(us.fd, peer.fd)
 	gone := false
 	defer us.close()
 	defer func() {
