@@ -128,6 +128,28 @@ func TestTruthSettled(t *testing.T) {
 	}
 }
 
+// TestTruthOfAFinInferred: what cannot be told is not guessed.
+func TestTruthOfAFinInferred(t *testing.T) {
+	for _, c := range []struct {
+		queued, sent, unsent uint64
+		fin, known           bool
+	}{
+		{queued: 0, sent: 0, known: true},
+		{queued: 5, sent: 5, known: true},
+		{queued: 1, sent: 0, fin: true, known: true},
+		{queued: 6, sent: 5, fin: true, known: true},
+		{queued: 6, sent: 5, unsent: 1}, // one byte or the FIN
+		{queued: 9, sent: 5, unsent: 4},
+		{queued: 7, sent: 5}, // the counts disagree
+		{queued: 5, sent: 7},
+	} {
+		a := answer{sent: c.sent, unsent: c.unsent}
+		if fin, known := a.finQueued(c.queued); fin != c.fin || known != c.known {
+			t.Errorf("%+v: FIN %v, known %v", c, fin, known)
+		}
+	}
+}
+
 // TestTruthOfKinds tells connections, also ended ones, from other descriptors.
 func TestTruthOfKinds(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1:0", "[::1]:0"} {
