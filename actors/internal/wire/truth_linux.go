@@ -28,7 +28,8 @@ const (
 const mostAsked = 1 << 16
 
 // Ask asks the system what it knows of a TCP connection. Nobody else may be reading, writing or ending it meanwhile; its peer may do what
-// it likes. opener is whether we dialled. Urgent data must be taken in line, as all sockets of this package do.
+// it likes. opener is whether we dialled. Urgent data must be taken in line, as all sockets of this package do. Of a connection that came
+// with TCP Fast Open and whose handshake is not done, all that can be said is that it is Connecting: its counts are not told yet.
 //
 // What the system counts is this. It counts sequence numbers, of which a FIN takes one, and a dialler's SYN one:
 //

@@ -58,6 +58,21 @@ func (o *observed) read(n int) int {
 	return did
 }
 
+// splice reads up to n bytes into a pipe.
+func (o *observed) splice(n int) {
+	r, w, err := newPipe()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	defer closeDescriptor(r)
+	defer closeDescriptor(w)
+	did, _ := splice(o.fd, w, n)
+	o.taken += uint64(did)
+	if held, err := PipeHolds(r); held != did || err != nil {
+		o.t.Fatalf("the pipe holds %d of %d bytes: %v", held, did, err)
+	}
+}
+
 // need reads exactly n bytes.
 func (o *observed) need(n int) {
 	for wait := patience(o.t); n > 0; wait() {
@@ -172,7 +187,8 @@ func tcpPairAt(t fataler, addr string) (accepted, dialed int) {
 // A letter is a step: of ours in lower case, of the peer's in upper case.
 //
 //	w write 1000 bytes    f write until no more is accepted    u write an urgent byte
-//	r read 300 bytes      d read all there is                  e end our direction    R (peer's) reset
+//	r read 300 bytes      d read all there is                  s read 300 into a pipe
+//	e end our direction   R (peer's) reset
 //
 // After the peer's steps W and E, what it sent has arrived; = followed by a state's name waits for that.
 func TestTruthOfEveryEnd(t *testing.T) {
@@ -197,6 +213,8 @@ func TestTruthOfEveryEnd(t *testing.T) {
 		"Rw", "Re", "WRe", "WEReww", "eE=closewe",
 		// Urgent bytes, at the mark, before it, behind it; and of our own.
 		"U", "Ur", "WU", "WUr", "WUd", "WUdd", "UW", "UWr", "WUWr", "WUWd", "WUR", "WUrR", "WUE", "WUEd", "WUEdd", "WUEddd", "WUER", "WUErR",
+		// Bytes and ends that were read into a pipe.
+		"Ws", "WsE", "WEs", "WEdsd", "Es", "EsR", "WEdsR", "WEsR", "WsR", "eWEdse=close", "WUss", "WEdse=close",
 		"UER", "URr", "WUdER", "WUWEeddd=close", "u", "wue", "ueE=close", "uR", "wuWueR", "feUE=closingR",
 	}
 	for _, addr := range []string{"127.0.0.1:0", "[::1]:0"} {
@@ -235,6 +253,8 @@ func walk(t *testing.T, addr string, opener bool, path string) {
 			us.urgent()
 		case 'r':
 			us.read(300)
+		case 's':
+			us.splice(300)
 		case 'd':
 			us.read(1 << 20)
 		case 'e':
