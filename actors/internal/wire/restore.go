@@ -77,7 +77,7 @@ func (r *Restorer) Settle(number int, from, to Truth) Truth {
 }
 
 // WasReset reports whether a connection failed and somebody was told so already: it is closed, and one of its directions never ended.
-func (t Truth) WasReset() bool { return t.Closed && !t.Failing && !(t.FinIn && t.FinOut) }
+func (t Truth) WasReset() bool { return t.Closed && !t.Failing && (!t.FinIn || !t.FinOut) }
 
 // chunk gives the flow the chunk that it held.
 func (r *Restorer) chunk(f *Flow, past Past) error {
