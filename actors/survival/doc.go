@@ -44,8 +44,7 @@
 // Filling a flow from its source, and draining it: see wire.Note, which lists what the two words say at each step.
 //
 //	fill: chunk noted, start noted       taken = given: the flow holds nothing, whatever the note says
-//	fill: received                       taken − given = n: the bytes are the first n of the chunk that the note names
-//	fill: end noted                      the bytes are those of the chunk between what was given and its end
+//	fill: received                       the chunk that the note names holds what was taken since it began; some of it was given
 //	fill: pipe noted                     the pipe is empty
 //	fill: spliced, spliced more          what is in the pipe that the note names is what the flow holds
 //	drain: about to send, sent           as before, with what the sink has been given since

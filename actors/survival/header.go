@@ -23,7 +23,7 @@ const MostLoops = 256
 type Header struct {
 	magic, layout uint64
 
-	// The processes; see processes.go for the states.
+	// The processes; see Worker and hold.
 	Worker     atomic.Int64  // PID; by the worker, and by a holder that is about to become it
 	Holder     atomic.Int64  // PID; by the kernel as the worker makes it, 0 by a holder that becomes the worker
 	Spare      atomic.Int64  // PID of the holder's own holder while it becomes the worker; 0 = none; by the kernel, then by the worker

@@ -25,6 +25,8 @@ type stand struct {
 	now, atOnce                         unix.Timespec
 	everySignal, mask                   uint64
 	action, ignored                     [4]uint64 // the kernel's struct sigaction; the handler stands first
+	linger                              unix.Linger
+	descriptors                         uintptr // numbers from this one on are not in use
 	name                                [16]byte
 	path                                [32]byte
 }
@@ -65,6 +67,8 @@ func newStand(h *Header, args, env []string, watch, spare int) (*stand, error) {
 		other:       unix.PollFd{Fd: int32(spare), Events: unix.POLLIN},
 		everySignal: ^uint64(0),
 		ignored:     [4]uint64{dispositionIgnore},
+		linger:      unix.Linger{Onoff: 1},
+		descriptors: uintptr(descriptorLimit()),
 	}
 	s.holderPID, s.sparePID = uintptr(unsafe.Pointer(s.holder)), uintptr(unsafe.Pointer(s.spare))
 	if cpu.IsBigEndian { // the kernel writes 32 bits
@@ -122,7 +126,7 @@ func hold(s *stand) {
 		*s.holder = 0
 		fd, _, errno := syscall.RawSyscall6(unix.SYS_PIDFD_OPEN, pid, 0, 0, 0, 0, 0)
 		if errno != 0 {
-			exit(1)
+			giveUp(s)
 		}
 		block(s)
 		spare, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, cloneFlags, 0, s.sparePID, 0, 0, 0)
@@ -211,7 +215,7 @@ func account(s *stand) {
 		limit = launchesUnlessTold
 	}
 	if *s.launches > limit {
-		exit(1)
+		giveUp(s)
 	}
 	why := *s.reason
 	*s.reason = 0
@@ -250,6 +254,18 @@ func execute(s *stand) {
 	}
 	_, _, _ = syscall.RawSyscall6(unix.SYS_EXECVE, uintptr(unsafe.Pointer(&s.path)), uintptr(unsafe.Pointer(s.argv)),
 		uintptr(unsafe.Pointer(s.envp)), 0, 0, 0)
+	exit(1)
+}
+
+// giveUp ends the last process that holds the connections. They are reset: by an ordinary close some would end as if all had been sent.
+//
+//go:nosplit
+//go:norace
+func giveUp(s *stand) {
+	for fd := uintptr(3); fd < s.descriptors; fd++ { // what is no socket is not affected
+		_, _, _ = syscall.RawSyscall6(unix.SYS_SETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_LINGER,
+			uintptr(unsafe.Pointer(&s.linger)), unsafe.Sizeof(s.linger), 0)
+	}
 	exit(1)
 }
 

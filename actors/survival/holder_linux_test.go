@@ -2,9 +2,12 @@ package survival
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,11 +27,24 @@ func TestMain(m *testing.M) {
 }
 
 // beWorker is a worker that holds a file. It tells of it, and waits: a line on standard input makes it end in order.
+// If the environment has an address to connect to, it holds a connection to there, and only the first worker lives.
 func beWorker() error {
 	w, err := Inherit()
 	if err != nil {
 		w.End(1)
 		return err
+	}
+	if port, _ := strconv.Atoi(os.Getenv("CONNECT")); port != 0 {
+		if !w.First() {
+			os.Exit(3)
+		}
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if err != nil {
+			return err
+		}
+		if err := unix.Connect(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+			return err
+		}
 	}
 	var held []string
 	w.Sweep(func(fd int) bool {
@@ -121,6 +137,52 @@ func TestHolderGoesOn(t *testing.T) {
 	}
 	if m.Final.Load() != 1 || m.Generation.Load() != 5 || m.Deaths.Load() != 4 || m.Spare.Load() != 0 {
 		t.Errorf("final %d, generation %d, deaths %d, spare %d", m.Final.Load(), m.Generation.Load(), m.Deaths.Load(), m.Spare.Load())
+	}
+}
+
+// When workers die one after the other, the last holder gives up, and the peers of the connections see that they did not end well.
+func TestHolderGivesUp(t *testing.T) {
+	m, err := Create()
+	if err != nil {
+		t.Skip(err)
+	}
+	defer m.Unmap()
+	peer, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	in, orders, news := pipe(t), pipe(t), pipe(t)
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	worker, err := syscall.ForkExec(binary, []string{binary}, &syscall.ProcAttr{
+		Env:   append(os.Environ(), EnvDescriptors+"=3,4,5", fmt.Sprintf("CONNECT=%d", peer.Addr().(*net.TCPAddr).Port)),
+		Files: []uintptr{in[0].Fd(), 2, 2, uintptr(m.FD()), orders[0].Fd(), news[1].Fd()},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = peer.SetDeadline(time.Now().Add(20 * time.Second))
+	conn, err := peer.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := unix.Kill(worker, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := conn.Read(make([]byte, 1)); !errors.Is(err, unix.ECONNRESET) {
+		t.Errorf("the peer read %d, %v", n, err)
+	}
+	for {
+		if _, err := unix.Wait4(-1, nil, 0, nil); err != nil {
+			break
+		}
+	}
+	if m.Launches.Load() != launchesUnlessTold+1 || m.Final.Load() != 0 {
+		t.Errorf("launches %d, final %d", m.Launches.Load(), m.Final.Load())
 	}
 }
 

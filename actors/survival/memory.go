@@ -41,7 +41,7 @@ func Create() (*Memory, error) {
 		m.Unmap()
 		return nil, err
 	}
-	m.Header.magic, m.Header.layout = magic, Layout
+	m.magic, m.layout = magic, Layout
 	m.Image.Store(-1)
 	m.Previous.Store(-1)
 	for i := range m.Loop {

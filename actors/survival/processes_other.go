@@ -26,5 +26,4 @@ func sendSignal(int, os.Signal) bool { return false }
 // Sweep does nothing here.
 func (w *Worker) Sweep(func(fd int) bool, func(fd int)) {}
 
-// ResetAll does nothing here.
-func (w *Worker) ResetAll() {}
+func (w *Worker) resetAll() {}

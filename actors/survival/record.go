@@ -40,14 +40,17 @@ const (
 	MarkLive Marks = 1 << iota
 	// MarkConnected: the server's part is complete; bytes may have moved.
 	MarkConnected
-	// MarkCutUp and MarkCutDown: the sink of a direction failed; what its source still sends is dropped.
+	// MarkCutUp: the server takes nothing any more; what the client still sends is dropped.
 	MarkCutUp
+	// MarkCutDown: the same with the sides swapped.
 	MarkCutDown
-	// MarkShutUp and MarkShutDown: a direction has ended and all of it is delivered; its FIN is about to be sent, or has been.
+	// MarkShutUp: the client's stream has ended and all of it is delivered; the FIN to the server is about to be sent, or has been.
 	MarkShutUp
+	// MarkShutDown: the same with the sides swapped.
 	MarkShutDown
-	// MarkDelivering and MarkLingering: the session's state, if it is one of these.
+	// MarkDelivering: the session delivers what is left, since a side was reset.
 	MarkDelivering
+	// MarkLingering: the session lingers, since a side takes no more.
 	MarkLingering
 	// MarkTold: that the session closed has been published.
 	MarkTold

@@ -22,8 +22,8 @@ func (w *Worker) Sweep(named func(fd int) bool, unnamed func(fd int)) {
 	}
 }
 
-// ResetAll has all connections that this process holds reset when it exits.
-func (w *Worker) ResetAll() {
+// resetAll has all connections that this process holds reset when it exits.
+func (w *Worker) resetAll() {
 	for _, fd := range inherited() { // what is no socket is not affected
 		_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	}
@@ -49,10 +49,15 @@ func descriptors() (fds []int) {
 		}
 		return fds
 	}
-	var limit unix.Rlimit
-	_ = unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
-	for fd := range int(min(limit.Cur, 1<<20)) {
+	for fd := range descriptorLimit() {
 		fds = append(fds, fd)
 	}
 	return fds
+}
+
+// descriptorLimit bounds the numbers of descriptors.
+func descriptorLimit() int {
+	var limit unix.Rlimit
+	_ = unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
+	return int(min(limit.Cur, 1<<20))
 }

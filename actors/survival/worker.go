@@ -189,6 +189,9 @@ func (w *Worker) End(code int) {
 	if w == nil || code != 0 && w.h.Trial.Load() == 1 && w.served.Load() == 0 {
 		return
 	}
+	if code != 0 {
+		w.resetAll() // there may be connections that nobody has taken over
+	}
 	w.h.Final.Store(uint64(code) + 1)
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -44,7 +44,6 @@ func prepare(worker *survival.Worker, plan plan) error {
 	signal.Ignore(syscall.SIGTTOU)
 	worker.SetLimit(plan.proxy.MaxRestarts)
 	if deaths, yes := worker.GivenUp(plan.proxy.MaxRestarts, plan.proxy.Within); yes {
-		worker.ResetAll()
 		return fmt.Errorf("the worker died %d times within %v: given up", deaths, plan.proxy.Within)
 	}
 	return nil

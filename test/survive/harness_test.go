@@ -176,8 +176,8 @@ func (p *proxy) fetch() {
 	}
 }
 
-// stall begins a download and does not read it.
-func (p *proxy) stall() {
+// stall begins a download and does not read on.
+func (p *proxy) stall() net.Conn {
 	p.t.Helper()
 	conn, err := net.Dial("tcp", p.addr)
 	if err != nil {
@@ -188,6 +188,7 @@ func (p *proxy) stall() {
 	if _, err := conn.Read(make([]byte, 1)); err != nil {
 		p.t.Fatal(err)
 	}
+	return conn
 }
 
 // end waits for the keeper's end and returns its exit code. Nothing may be left then.

@@ -3,7 +3,9 @@
 package survive
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -40,6 +42,29 @@ func TestKillWorker(t *testing.T) {
 	if n := len(p.processes()); n != 3 {
 		t.Errorf("%d processes", n)
 	}
+}
+
+// A restart costs no descriptor.
+func TestDescriptors(t *testing.T) {
+	p := start(t, plain, "--max-restarts", "100")
+	count := func(pid int) int {
+		entries, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		return len(entries)
+	}
+	now, _ := p.now()
+	p.kill(now.Worker, syscall.SIGKILL)
+	now = p.next(now)
+	var want int
+	eventually(t, "a steady count", func() bool { // the connection that asked is just being closed
+		before := want
+		want = count(now.Worker)
+		return want == before
+	})
+	for range 5 {
+		p.kill(now.Worker, syscall.SIGKILL)
+		now = p.next(now)
+	}
+	eventually(t, "as many descriptors as before", func() bool { return count(now.Worker) <= want && count(now.Holder) <= want })
 }
 
 func TestKillHolder(t *testing.T) {
@@ -151,6 +176,7 @@ func TestPortTaken(t *testing.T) {
 
 func TestTooManyDeaths(t *testing.T) {
 	p := start(t, plain, "--max-restarts", "2", "--within", "1m")
+	download := p.stall()
 	for now, _ := p.now(); ; now = p.next(now) {
 		p.kill(now.Worker, syscall.SIGKILL)
 		if now.Generation == 3 {
@@ -159,6 +185,9 @@ func TestTooManyDeaths(t *testing.T) {
 	}
 	if code := p.end(); code != 1 || strings.Count(p.said(), "tcpproxy: the worker died 3 times within 1m0s: given up\n") != 1 {
 		t.Errorf("exit code %d", code)
+	}
+	if n, err := io.Copy(io.Discard, download); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the client read %d bytes, and then %v", n, err)
 	}
 }
 

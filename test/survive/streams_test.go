@@ -127,7 +127,7 @@ func (o *order) play(c *net.TCPConn, sends, receives uint64, send, receive int, 
 		err := in.Expect(c, receive/2)
 		_ = c.SetLinger(0)
 		c.Close()
-		<-sent
+		_ = errors.Join(<-sent) // it was cut short, or was not
 		return cmp.Or(err, errReset)
 	}
 	err := in.Expect(c, receive)
@@ -174,7 +174,8 @@ func (d *destination) exchange(addr string, o order) error {
 	return nil
 }
 
-// asReset says whether one end has reset the connection as it was to, and whether the other has been told that, after nothing but right bytes.
+// asReset says whether one end has reset the connection as it was to, and whether the other has been told that, after nothing but right
+// bytes.
 func asReset(one, other error) (error, error) {
 	if errors.Is(one, errReset) {
 		one = nil

@@ -3,6 +3,7 @@
 package survive
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -148,6 +149,55 @@ func TestUpgradeGoesBack(t *testing.T) {
 		t.Error("the program that failed is still held")
 	}
 	p.fetch()
+}
+
+// A program whose state has another layout does not take over; and if it is started all the same, it steps back for the one before.
+func TestUpgradeToOtherLayout(t *testing.T) {
+	p, path, _, old := upgradable(t)
+	dir := t.TempDir()
+	source, err := filepath.Abs("../../actors/survival/header.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := strings.Replace(string(text), "const Layout = ", "const Layout = 1000 + ", 1)
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{source: filepath.Join(dir, "header.go")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{"header.go": other, "overlay.json": string(overlay)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	build := exec.Command("go", "build", "-overlay", filepath.Join(dir, "overlay.json"),
+		"-o", filepath.Join(dir, "other"), "tcpproxy/cmd/tcpproxy")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	code, err := os.ReadFile(filepath.Join(dir, "other"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	install(t, path, code)
+	first, _ := p.now()
+	p.kill(p.keeper(), syscall.SIGUSR2)
+	p.awaitLog("exit status 1: tcpproxy: it knows layout 10")
+
+	// The one that is asked says yes, and that one is executed.
+	install(t, path, []byte("#!/bin/sh\ncase \"$*\" in *--survive-check*) exit 0;; esac\nexec "+filepath.Join(dir, "other")+" \"$@\"\n"))
+	p.kill(p.keeper(), syscall.SIGUSR2)
+	second := p.next(first)
+	if second.Generation != 2 || second.Reason != "upgrade failed: went back" {
+		t.Errorf("after %+v: %+v", first, second)
+	}
+	runs(t, second.Worker, old)
+	if !strings.Contains(p.said(), "tcpproxy: the state that was left behind has layout ") {
+		t.Error("the program with the other layout did not say what was wrong")
+	}
 }
 
 func TestCheckLayout(t *testing.T) {

@@ -104,19 +104,14 @@ func (f *Flow) Fill(src *Socket) FillResult {
 
 func (f *Flow) fillBuffer(src *Socket) FillResult {
 	b := src.loop.buffers.get()
-	note, number := f.note(src.loop), 0
-	if note != nil {
-		number = src.loop.buffers.number(b)
-		note.begin(number, f.moved.Load())
+	if note := f.note(src.loop); note != nil {
+		note.begin(src.loop.buffers.number(b), f.moved.Load())
 	}
 	n, errno := src.Read(b[:])
 	seam("fill: received")
 	if n == 0 {
 		src.loop.buffers.put(b)
 		return verdict(errno)
-	}
-	if note != nil {
-		note.filled(number, n)
 	}
 	f.buf, f.from, f.to = b, 0, uint16(n)
 	if src.drained(n, bufferSize) {

@@ -9,26 +9,25 @@ import (
 // Note is what is kept of a Flow outside the process: where its chunk is. Two words, each written by single stores on the loop's goroutine.
 //
 // How many bytes a flow holds is not in it. That is what was taken from its source less what was given to its sink, and the system knows
-// both to the byte, whatever instant the process died at; see Truth. A flow that holds nothing may have any note: it is not read then.
+// both to the byte, whatever instant the process died at; see Truth. So nothing need be stored after a read, or after a write. Of a flow
+// that holds nothing the note may be any.
 //
-// The order in which a fill and the drain after it store, and what a successor finds between any two steps:
+// The order of stores and system calls, and what a successor finds after each of them:
 //
-//	before          the chunk of the last fill, which holds nothing any more
-//	chunk, end = 0  taken − given = 0: holds nothing
-//	start           the same
-//	recv            taken − given = n: the bytes lie at the beginning of the chunk, since nothing was given of it yet
-//	chunk, end = n  start + n − given of them are left: the last ones before the end
-//	send            the same, less what was given
+//	chunk   taken = given: the flow holds nothing, as before
+//	start   the same
+//	recv    the chunk holds the bytes of the stream from start to taken; those from given on are left
+//	send    the same, and fewer are left
 //
 // A pipe is named before bytes go into it, and is not named any more before it can be another flow's: so what lies in the pipe that a note
 // names is the flow's, and the system says how much it is.
 type Note struct {
-	chunk atomic.Uint64 // see chunkKind
-	start atomic.Uint64 // which byte of the stream the chunk begins with; for a buffer
+	chunk atomic.Uint64 // see noChunk and those below it
+	start atomic.Uint64 // which byte of the stream the chunk begins with, if it is a buffer
 }
 
-// The kinds of chunk in a note, in its two highest bits. Below them stand, of a buffer its number in Outside.Chunks and where in it the
-// bytes end, 0 while that is not known; of a pipe its two descriptors.
+// The kinds of chunk in a note, in its two highest bits. Below them stand, of a buffer its number in Outside.Chunks, of a pipe its two
+// descriptors.
 const (
 	noChunk uint64 = iota << 62
 	inBuffer
@@ -36,29 +35,18 @@ const (
 	lost // in memory that ends with the process
 )
 
-const (
-	endBits  = 16
-	pipeBits = 31
-)
+const pipeBits = 31
 
 // begin says into which buffer the next bytes go, and which byte of the stream is the first of them.
 func (n *Note) begin(number int, start uint64) {
 	if number < 0 {
 		n.chunk.Store(lost)
 	} else {
-		n.chunk.Store(inBuffer | uint64(number)<<endBits)
+		n.chunk.Store(inBuffer | uint64(number))
 	}
 	seam("fill: chunk noted")
 	n.start.Store(start)
 	seam("fill: start noted")
-}
-
-// filled says where in the buffer the bytes end.
-func (n *Note) filled(number, end int) {
-	if number >= 0 {
-		n.chunk.Store(inBuffer | uint64(number)<<endBits | uint64(end))
-	}
-	seam("fill: end noted")
 }
 
 // beginPipe says into which pipe the next bytes go.

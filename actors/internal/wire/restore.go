@@ -51,9 +51,9 @@ func (r *Restorer) Flow(f *Flow, number int, past Past) error {
 	return err
 }
 
-// Settle makes up its mind about what the system does not say of the source of a flow whose connection it has done with: whether the
-// peer's FIN is among the bytes received. The note knows how many bytes were taken, but for the instant between a read and the store
-// after it; then the smaller number is taken, so that no byte is passed on that never was.
+// Settle makes up its mind about what some sandboxes do not let one know of the source of a flow whose connection the system has done
+// with: whether the peer's FIN is among the bytes received. The note may tell; else it is taken to be, so that no byte is passed on that
+// never was.
 func (r *Restorer) Settle(number int, from, to Truth) Truth {
 	if !from.TakenUnsure {
 		return from
@@ -61,14 +61,10 @@ func (r *Restorer) Settle(number int, from, to Truth) Truth {
 	note := &r.loop.notes[number]
 	word, start := note.chunk.Load(), note.start.Load()
 	taken := to.Given
-	switch end := word & (1<<endBits - 1); {
-	case word&lost == inBuffer && end > 0:
-		taken = start + end
-	case word&lost == inBuffer && from.Taken > start:
-		taken = from.Taken - 1
-	case word&lost == inBuffer:
-		taken = from.Taken
-	case word&lost == inPipe:
+	switch word & lost {
+	case inBuffer:
+		taken = max(from.Taken-1, start)
+	case inPipe:
 		n, _ := PipeHolds(int(word &^ lost >> pipeBits))
 		taken += uint64(n)
 	}
@@ -77,7 +73,7 @@ func (r *Restorer) Settle(number int, from, to Truth) Truth {
 }
 
 // WasReset reports whether a connection failed and somebody was told so already: it is closed, and one of its directions never ended.
-func (t Truth) WasReset() bool { return t.Closed && !t.Failing && !(t.FinIn && t.FinOut) }
+func (t Truth) WasReset() bool { return t.Closed && !t.Failing && (!t.FinIn || !t.FinOut) }
 
 // chunk gives the flow the chunk that it held.
 func (r *Restorer) chunk(f *Flow, past Past) error {
@@ -86,7 +82,7 @@ func (r *Restorer) chunk(f *Flow, past Past) error {
 	given := f.moved.Load()
 	switch word & lost {
 	case inBuffer:
-		return r.buffer(f, int(word&^lost>>endBits), int(word&(1<<endBits-1)), start, past)
+		return r.buffer(f, int(word&^lost), start, past.From.Taken)
 	case inPipe:
 		return r.pipe(f, int(word&^lost>>pipeBits), int(word&(1<<pipeBits-1)))
 	case lost:
@@ -102,14 +98,10 @@ func (r *Restorer) chunk(f *Flow, past Past) error {
 }
 
 // buffer gives the flow a chunk in a buffer; see Note for what the numbers mean.
-func (r *Restorer) buffer(f *Flow, number, end int, start uint64, past Past) error {
+func (r *Restorer) buffer(f *Flow, number int, start, taken uint64) error {
 	given := f.moved.Load()
-	if number >= len(r.loop.buffers.outside) || end > bufferSize || start > given {
+	if number >= len(r.loop.buffers.outside) || start > given {
 		return errNote
-	}
-	taken := start + uint64(end)
-	if end == 0 {
-		taken = past.From.Taken
 	}
 	switch {
 	case taken == given:

@@ -28,7 +28,8 @@ const (
 const mostAsked = 1 << 16
 
 // Ask asks the system what it knows of a TCP connection. Nobody else may be reading, writing or ending it meanwhile; its peer may do what
-// it likes. opener is whether we dialled. Urgent data must be taken in line, as all sockets of this package do.
+// it likes. opener is whether we dialled. Urgent data must be taken in line, as all sockets of this package do. Of a connection that came
+// with TCP Fast Open and whose handshake is not done, all that can be said is that it is Connecting: its counts are not told yet.
 //
 // What the system counts is this. It counts sequence numbers, of which a FIN takes one, and a dialler's SYN one:
 //
@@ -91,9 +92,9 @@ type answer struct {
 	sent, unsent    uint64 // bytes, without SYN and FIN, that were sent for the first time; bytes and FIN that never were
 }
 
-// ask looks twice at the counters, with the queues in between, until nothing that matters has changed from one to the other. The state is
-// read before the counters and without their lock, so it may be older than they; but states never come back, so if two looks find the
-// same one, it held at all that was read between.
+// ask looks twice at the counters, with the queues in between, until they are the same: then nothing came or was acknowledged meanwhile, a
+// FIN included, and the queues belong to them. So does the state of the second look: the system reads it before the counters, and without
+// their lock, but after those of the first.
 func (a *answer) ask(fd int) error {
 	var info [2]unix.TCPInfo
 	if err := tcpInfo(fd, &info[0]); err != nil {
@@ -111,7 +112,7 @@ func (a *answer) ask(fd int) error {
 		if err = tcpInfo(fd, after); err != nil {
 			return err
 		}
-		if before.State == after.State && before.Bytes_received == after.Bytes_received && before.Bytes_acked == after.Bytes_acked {
+		if before.Bytes_received == after.Bytes_received && before.Bytes_acked == after.Bytes_acked {
 			a.state, a.received, a.acked = after.State, after.Bytes_received, after.Bytes_acked
 			a.sent, a.unsent = after.Bytes_sent-after.Bytes_retrans, uint64(after.Notsent_bytes)
 			return nil
@@ -146,14 +147,12 @@ func finArrived(fd, unread int) (fin, known bool) {
 
 // finMapped is finAlone for Linux before 5.11, which looks only if the socket is mapped into memory.
 func finMapped(fd int) (fin, known bool) {
-	page := uintptr(syscall.Getpagesize())
-	at, _, errno := syscall.RawSyscall6(unix.SYS_MMAP, 0, page, unix.PROT_READ, unix.MAP_SHARED, uintptr(fd), 0)
-	if errno != 0 {
+	page, err := unix.Mmap(fd, 0, syscall.Getpagesize(), unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
 		return false, false
 	}
-	fin, known = finAlone(fd, at)
-	_, _, _ = syscall.RawSyscall(unix.SYS_MUNMAP, at, page, 0)
-	return fin, known
+	defer func() { _ = unix.Munmap(page) }()
+	return finAlone(fd, uintptr(unsafe.Pointer(unsafe.SliceData(page))))
 }
 
 // finAlone finds out about a FIN when no byte is unread: asked to lay bytes into a mapping, none at all, the system says EIO if there will

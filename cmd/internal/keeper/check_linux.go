@@ -53,7 +53,7 @@ func sameFile(a, b string) bool {
 
 // beginCheck starts the program at the path to ask whether it can take over.
 func (k *keeper) beginCheck() {
-	if k.check.pid != 0 {
+	if k.asked.pid != 0 {
 		k.Log.Info("SIGUSR2 ignored: an upgrade is being checked")
 		return
 	}
@@ -83,26 +83,26 @@ func (k *keeper) beginCheck() {
 		k.refuse(err.Error())
 		return
 	}
-	k.check = check{pid: pid, said: said, timer: time.NewTimer(checkPatience)}
+	k.asked = check{pid: pid, said: said, timer: time.NewTimer(checkPatience)}
 }
 
 // overdue fires when the program that is being asked has had its time.
 func (k *keeper) overdue() <-chan time.Time {
-	if k.check.timer == nil {
+	if k.asked.timer == nil {
 		return never
 	}
-	return k.check.timer.C
+	return k.asked.timer.C
 }
 
 func (k *keeper) abandonCheck() {
-	k.check.late = true
-	_ = unix.Kill(k.check.pid, unix.SIGKILL)
+	k.asked.late = true
+	_ = unix.Kill(k.asked.pid, unix.SIGKILL)
 }
 
 // endCheck obeys the answer: an exit code of 0 is a yes.
 func (k *keeper) endCheck(status syscall.WaitStatus) {
-	c := k.check
-	k.check = check{}
+	c := k.asked
+	k.asked = check{}
 	c.timer.Stop()
 	defer closeAll(c.said)
 	switch {
@@ -129,11 +129,11 @@ func (k *keeper) refuse(why string) {
 
 // dropCheck ends a program that is still being asked when the keeper ends.
 func (k *keeper) dropCheck() {
-	if k.check.pid != 0 {
-		k.check.timer.Stop()
-		_ = unix.Kill(k.check.pid, unix.SIGKILL)
-		_, _ = unix.Wait4(k.check.pid, nil, 0, nil)
-		closeAll(k.check.said)
+	if k.asked.pid != 0 {
+		k.asked.timer.Stop()
+		_ = unix.Kill(k.asked.pid, unix.SIGKILL)
+		_, _ = unix.Wait4(k.asked.pid, nil, 0, nil)
+		closeAll(k.asked.said)
 	}
 }
 

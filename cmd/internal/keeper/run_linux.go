@@ -27,7 +27,7 @@ type keeper struct {
 	heard  chan struct{}
 	ready  bool // a worker has served
 
-	check
+	asked check
 }
 
 // Run keeps a worker until it ends, and returns its exit code. The error says why there is none any more. No other goroutine of the
@@ -202,7 +202,7 @@ func (k *keeper) reap() {
 		case errors.Is(err, unix.EINTR):
 		case err != nil || pid == 0:
 			return
-		case pid == k.check.pid:
+		case pid == k.asked.pid:
 			k.endCheck(syscall.WaitStatus(status))
 		default:
 			k.memory.NoteStatus(pid, syscall.WaitStatus(status))
