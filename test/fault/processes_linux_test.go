@@ -136,7 +136,7 @@ func TestKillProcessesOfNobody(t *testing.T) {
 	if _, err := family.KillWorker(over); err == nil || !strings.Contains(err.Error(), "keeper none") {
 		t.Error(err)
 	}
-	if fault.Mark() == fault.Mark() {
-		t.Error("two marks are the same")
+	if one, other := fault.Mark(), fault.Mark(); one == other {
+		t.Errorf("two marks are the same: %s", one)
 	}
 }

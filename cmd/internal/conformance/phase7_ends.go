@@ -3,6 +3,7 @@ package conformance
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -109,21 +110,22 @@ func (t *Trial) resetMidway(f *forwarder, d *destination, number int) error {
 	if number%2 == 1 {
 		resetter, other, out, in, begun, begunIn = client, server, up, down, 1, 0
 	}
-	sent := make(chan error, 1)
-	go func() { sent <- other.send(in, begunIn, n) }()
+	var failure error
+	var sending sync.WaitGroup
+	sending.Go(func() { failure = other.send(in, begunIn, n) })
 	err = t.together(
 		func() error { return resetter.send(out, begun, n) },
 		func() error { return resetter.expect(in, begunIn, n/2) },
 		func() error { return other.expect(out, begun, n/2) },
 	)
 	if err != nil {
-		<-sent
+		sending.Wait() // the sockets are closed by now
 		return err
 	}
 	resetter.reset()
 	// A reset is told once: to whoever sends, or to whoever reads.
 	_, end, err := other.drain(out, begun+n/2, promptly)
-	failure := <-sent
+	sending.Wait()
 	other.Close()
 	if err != nil {
 		return err

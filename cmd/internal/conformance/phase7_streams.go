@@ -60,6 +60,24 @@ func (k *killing) transfer(from, to *peer, s stream, reading func() (int64, erro
 	return send, receive
 }
 
+// established is pairWith with a byte there and back. Before that the forwarder may be busy connecting to the destination; one that is
+// killed then may well connect again, and a server that speaks first would have spoken to nobody.
+func (t *Trial) established(f *forwarder, d *destination, with dialing) (client, server *peer, err error) {
+	if client, server, err = t.pairWith(f, d, with); err != nil {
+		return nil, nil, err
+	}
+	hello := t.stream(-1)
+	for _, way := range [][2]*peer{{client, server}, {server, client}} {
+		if err := way[0].send(hello, 0, 1); err != nil {
+			return nil, nil, err
+		}
+		if err := way[1].expect(hello, 0, 1); err != nil {
+			return nil, nil, err
+		}
+	}
+	return client, server, nil
+}
+
 func killedTransfers(t *Trial, up bool) error {
 	f, d, err := t.forwardToListener()
 	if err != nil {
@@ -68,7 +86,7 @@ func killedTransfers(t *Trial, up bool) error {
 	k := t.killing(f)
 	var fns []func() error
 	for i := range 4 {
-		client, server, err := t.pair(f, d)
+		client, server, err := t.established(f, d, dialing{})
 		if err != nil {
 			return err
 		}
@@ -161,7 +179,7 @@ func killedSlowReaders(t *Trial) error {
 	k := t.killing(f)
 	var fns []func() error
 	for i := range 4 {
-		client, server, err := t.pairWith(f, d, dialing{receiveBuffer: smallBuffer})
+		client, server, err := t.established(f, d, dialing{receiveBuffer: smallBuffer})
 		if err != nil {
 			return err
 		}
