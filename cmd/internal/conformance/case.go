@@ -15,9 +15,11 @@ type Case struct {
 	Why     string // what goes wrong in practice when it does not
 	Source  string // where the expectation comes from, if it is not common sense
 
-	// Limit is the case's deadline, and Timeouts is how many timeouts of the forwarder (Options.Rule) are waited for in addition.
+	// Limit is the case's deadline. Timeouts is how many timeouts of the forwarder (Options.Rule) are waited for in addition, and PerKill
+	// the time for each of the kills (Options.Kills).
 	Limit    time.Duration
 	Timeouts float64
+	PerKill  time.Duration
 
 	// Load says what the case costs the machine, for the Runner to decide what may run beside it.
 	Load Load
@@ -58,8 +60,8 @@ const (
 )
 
 // limit is the whole time that the case may take.
-func (c Case) limit(rule time.Duration) time.Duration {
-	return c.Limit + time.Duration(c.Timeouts*float64(rule))
+func (c Case) limit(o *Options) time.Duration {
+	return c.Limit + time.Duration(c.Timeouts*float64(o.ruleOrDefault())) + time.Duration(o.Kills)*c.PerKill
 }
 
 // Phases are the headings of the report; the index is the phase's number.

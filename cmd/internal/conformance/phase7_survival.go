@@ -76,7 +76,7 @@ func survival() []Case {
 	}
 	for i := range all {
 		c := &all[i]
-		c.Phase, c.Needs, c.Limit = p, c.Needs|NeedSurvival, 60*time.Second
+		c.Phase, c.Needs, c.Limit, c.PerKill = p, c.Needs|NeedSurvival, 30*time.Second, time.Second
 		c.Sends += again
 		c.Expects = intact
 	}

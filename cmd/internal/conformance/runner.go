@@ -231,7 +231,7 @@ func (r *run) one(ctx context.Context, i int, c Case) {
 
 // trial makes a trial whose sockets are closed when its time is up.
 func (r *run) trial(ctx context.Context, c Case) (*Trial, context.CancelFunc) {
-	limit := c.limit(r.opts.ruleOrDefault())
+	limit := c.limit(r.opts)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	t := &Trial{
 		c: c, opts: r.opts, ctx: ctx, deadline: time.Now().Add(limit), portPool: r.ports, over: make(chan struct{}),

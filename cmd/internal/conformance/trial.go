@@ -301,7 +301,7 @@ func (t *Trial) verdict(err error) (expected, came string) {
 	doing, forwarders := t.doing, t.forwarders
 	t.mu.Unlock()
 	if t.ctx.Err() != nil {
-		came += fmt.Sprintf("; the case's time of %v is up", t.c.limit(t.rule()))
+		came += fmt.Sprintf("; the case's time of %v is up", t.c.limit(t.opts))
 	}
 	if doing != "" {
 		came += "; while " + doing
