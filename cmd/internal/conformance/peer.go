@@ -172,16 +172,26 @@ const blocked = 500 * time.Millisecond
 // fillUp sends s from position off until nobody takes any more, or until limit bytes are sent. It returns how much was taken and
 // when the last byte was.
 func (p *peer) fillUp(s stream, off, limit int64) (sent int64, last time.Time, err error) {
+	return p.fillUpWith(s, off, limit, chunk, 0)
+}
+
+// fillUpWith is fillUp with pieces of a size, and a pause before each.
+func (p *peer) fillUpWith(s stream, off, limit, piece int64, pause time.Duration) (sent int64, last time.Time, err error) {
 	raw, err := p.SyscallConn()
 	if err != nil {
 		return 0, last, err
 	}
 	defer func() { _ = p.SetWriteDeadline(p.t.deadline) }()
-	buf := make([]byte, chunk)
+	buf := make([]byte, piece)
 	last = time.Now()
 	for sent < limit {
-		b := buf[:min(limit-sent, chunk)]
+		b := buf[:min(limit-sent, piece)]
 		s.fill(b, off+sent)
+		if pause > 0 {
+			if err := p.t.pause(pause); err != nil {
+				return sent, last, err
+			}
+		}
 		_ = p.SetWriteDeadline(time.Now().Add(blocked))
 		// A plain Write would go on until the whole chunk is taken and hide when the last byte of a part was.
 		var n int

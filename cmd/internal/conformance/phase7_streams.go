@@ -137,17 +137,30 @@ func killedStalled(t *Trial) error {
 	if err != nil {
 		return err
 	}
-	client, server, err := t.pairWith(f, d, dialing{receiveBuffer: smallBuffer})
-	if err != nil {
-		return err
+	// Once with as much as goes, and once in small pieces, which forwarders keep in another place than bulk.
+	var fills, reads []func() error
+	for i, piece := range []int64{chunk, 3000} {
+		client, server, err := t.established(f, d, dialing{receiveBuffer: smallBuffer})
+		if err != nil {
+			return err
+		}
+		for j, way := range [][2]*peer{{client, server}, {server, client}} {
+			from, to, s, sent := way[0], way[1], t.stream(2*i+j), int64(0)
+			fills = append(fills, func() (err error) {
+				sent, _, err = from.fillUpWith(s, 0, fillLimit, piece, time.Duration(i)*100*time.Microsecond)
+				return err
+			})
+			reads = append(reads, func() error {
+				_ = to.SetReadBuffer(256 << 10) // or the rest would take long
+				if err := from.finish(); err != nil {
+					return err
+				}
+				return to.expectAll(s, sent)
+			})
+		}
 	}
-	up, down := t.stream(0), t.stream(1)
-	var sentUp, sentDown int64
 	t.step("sending until nobody takes any more")
-	if err := t.together(
-		func() (err error) { sentUp, _, err = client.fillUp(up, 0, fillLimit); return err },
-		func() (err error) { sentDown, _, err = server.fillUp(down, 0, fillLimit); return err },
-	); err != nil {
+	if err := t.together(fills...); err != nil {
 		return err
 	}
 	t.step("")
@@ -156,19 +169,7 @@ func killedStalled(t *Trial) error {
 	if err := k.amid(); err != nil {
 		return err
 	}
-	// The rest would take long through small buffers.
-	_ = client.SetReadBuffer(256 << 10)
-	_ = server.SetReadBuffer(256 << 10)
-	if err := client.finish(); err != nil {
-		return err
-	}
-	if err := server.finish(); err != nil {
-		return err
-	}
-	return t.together(
-		func() error { return server.expectAll(up, sentUp) },
-		func() error { return client.expectAll(down, sentDown) },
-	)
+	return t.together(reads...)
 }
 
 func killedSlowReaders(t *Trial) error {
