@@ -188,6 +188,7 @@ func TestFaults(t *testing.T) {
 		{"forgets-all", []string{"killed-upload", "killed-half-closed", "killed-storm", "killed-drain", "killed-many"}, []string{"both-ways"}},
 		{"loses-held", []string{"killed-stalled", "killed-slow-readers"}, []string{"killed-many", "both-ways"}},
 		{"repeats-held", []string{"killed-stalled", "killed-slow-readers"}, []string{"killed-many", "both-ways"}},
+		{"forgets-resets", []string{"killed-resets"}, []string{"killed-half-closed", "killed-upload"}},
 		{"hoards", []string{"killed-resets", "killed-many"}, []string{"killed-ping-pong", "killed-drain"}},
 	}
 	var known []string

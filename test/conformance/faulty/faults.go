@@ -43,6 +43,7 @@ var faults = []fault{
 	{"forgets-all", "survives its worker, and loses all connections", forgetsAll},
 	{"loses-held", "survives its worker, but for what that had read and not yet written", losesHeld},
 	{"repeats-held", "survives its worker, and writes again what that had written just before", repeatsHeld},
+	{"forgets-resets", "survives its worker, and takes for ended what that knew to be reset", forgetsResets},
 	{"hoards", "survives its worker, and leaves sockets open each time", hoards},
 }
 

@@ -8,4 +8,6 @@ func losesHeld(p *proxy) { p.survive, p.takesFirst = true, true }
 
 func repeatsHeld(p *proxy) { p.survive, p.repeats = true, true }
 
+func forgetsResets(p *proxy) { p.survive, p.tellsNoReset = true, true }
+
 func hoards(p *proxy) { p.survive, p.hoards = true, true }

@@ -42,11 +42,12 @@ type proxy struct {
 	unread     func(s *session) bool                     // tells a session that only seems silent
 	relay      func(client, server *net.TCPConn)         // relays between two sockets to their end
 
-	survive    bool // let a worker relay, which may be killed; the rest is what is wrong then
-	forgetful  bool // the next worker gets no connections
-	takesFirst bool // the worker takes bytes before it has given them
-	repeats    bool // the worker does not ask what was given before it
-	hoards     bool // the keeper does not close the copies that it hands over
+	survive      bool // let a worker relay, which may be killed; the rest is what is wrong then
+	tellsNoReset bool // the worker keeps to itself that a side is gone
+	forgetful    bool // the next worker gets no connections
+	takesFirst   bool // the worker takes bytes before it has given them
+	repeats      bool // the worker does not ask what was given before it
+	hoards       bool // the keeper does not close the copies that it hands over
 }
 
 func newProxy(timeout time.Duration) *proxy {

@@ -65,7 +65,9 @@ func (p *proxy) work() error {
 func (w *worker) relay(h handed, client, server *net.TCPConn) {
 	s := newSession(w.p, client, server)
 	both := []*direction{s.up, s.down}
-	s.failing = func(d *direction) { w.tell(told{h.ID, 1 + slices.Index(both, d)}) }
+	if !w.p.tellsNoReset {
+		s.failing = func(d *direction) { w.tell(told{h.ID, 1 + slices.Index(both, d)}) }
+	}
 	for i, d := range both {
 		d.failed = h.Failed[i]
 		if !w.p.repeats {
