@@ -43,7 +43,7 @@ func TestLoad(t *testing.T) {
 	redis, ssh, teller, idle := serveRedis(t), serveSSH(t, k), startTeller(t), startEcho(t)
 	var proxies []*program.Program
 	before := func(destination string) string {
-		p := program.Start(t, plain, nil, destination, "--survive", "--max-restarts", "1000000")
+		p := program.Start(t, plain, nil, destination, "--survive", "--max-restarts", "1000000", "--idle-timeout", "0")
 		proxies = append(proxies, p)
 		return p.Addr
 	}

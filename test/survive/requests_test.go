@@ -49,9 +49,16 @@ func startListener(t *testing.T, serve func(c *net.TCPConn)) listener {
 	return listener{l}
 }
 
-// startEcho starts a server that sends back what it gets.
+// startEcho starts a server that sends back what it gets. It takes little for each connection: there may be thousands.
 func startEcho(t *testing.T) listener {
-	return startListener(t, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
+	return startListener(t, func(c *net.TCPConn) {
+		for buffer := make([]byte, 512); ; {
+			n, err := c.Read(buffer)
+			if _, failed := c.Write(buffer[:n]); err != nil || failed != nil {
+				return
+			}
+		}
+	})
 }
 
 // A request is a number, a length, and as many bytes; the answer to it has the number and a checksum of all that the connection has brought
@@ -161,8 +168,10 @@ func openIdle(t *testing.T, addr string, n int) (all idleSessions) {
 		}
 		t.Cleanup(func() { c.Close() })
 		all = append(all, c)
+		if err := echoes(c, 0); err != nil { // before the next one: the destination's backlog is not endless
+			t.Fatal(err)
+		}
 	}
-	all.use(t)
 	return all
 }
 

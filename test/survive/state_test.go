@@ -44,20 +44,26 @@ func kill(m *survival.Memory) bool {
 	return (m.Holder.Load() != 0 || m.Spare.Load() != 0) && worker > 0 && syscall.Kill(worker, syscall.SIGKILL) == nil
 }
 
-// killAndAwait kills the worker, and waits until the next one serves. It returns how long that took.
-func killAndAwait(t *testing.T, p *program.Program, m *survival.Memory) time.Duration {
+// killWhenReady waits until a worker serves and somebody stands by, and kills it then. It returns which one it was.
+func killWhenReady(t *testing.T, p *program.Program, m *survival.Memory) (generation uint64) {
 	t.Helper()
 	program.Eventually(t, program.Patience, "a worker serves, and somebody stands by", func() bool {
 		return serves(m) && m.Holder.Load() != 0 || p.HasEnded()
 	})
-	before, began := m.Generation.Load(), time.Now()
+	generation = m.Generation.Load()
 	if !kill(m) {
 		t.Fatal("there is no worker to kill")
 	}
+	return generation
+}
+
+// killAndAwait kills the worker, and waits until the next one serves.
+func killAndAwait(t *testing.T, p *program.Program, m *survival.Memory) {
+	t.Helper()
+	generation := killWhenReady(t, p, m)
 	program.Eventually(t, program.Patience, "the next worker serves", func() bool {
-		return m.Generation.Load() > before && serves(m) || p.HasEnded()
+		return m.Generation.Load() > generation && serves(m) || p.HasEnded()
 	})
-	return time.Since(began)
 }
 
 func serves(m *survival.Memory) bool { return m.Ready.Load() == m.Generation.Load() }
