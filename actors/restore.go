@@ -84,15 +84,16 @@ const deathsEnough = 3
 
 // isDeadly notes which record is about to be restored, and reports whether that has ended too many processes.
 func (r *restorer) isDeadly(number int) bool {
-	this := uint64(number) + 1
-	if uint32(this) != r.suspect {
-		r.memory.Restoring.Store(this)
-		wire.Seam("restore: about to restore")
-		return false
+	this, deaths := uint64(number)+1, uint64(0)
+	if uint32(this) == r.suspect {
+		deaths = r.deaths
 	}
-	r.memory.Restoring.Store(this | r.deaths<<32)
+	r.memory.Restoring.Store(this | deaths<<32)
+	if deaths > 0 && deaths >= min(deathsEnough, uint64(r.cfg.MaxRestarts)) {
+		return true
+	}
 	wire.Seam("restore: about to restore")
-	return r.deaths >= min(deathsEnough, uint64(r.cfg.MaxRestarts))
+	return false
 }
 
 // connection restores one connection. If that cannot be done, both its peers are reset, and no other connection hears of it.
