@@ -67,7 +67,9 @@ func TestLoad(t *testing.T) {
 		})
 	}
 	work("redis-benchmark", func() (string, error) { return benchmarkRedis(redisAt, redis, deadline) })
-	work("scp", func() (string, error) { return copyFiles(t.TempDir(), configSSH(t, k, sshAt), size, random.Uint64(), deadline) })
+	work("scp", func() (string, error) {
+		return copyFiles(t.TempDir(), configSSH(t, k, sshAt), size, random.Uint64(), deadline)
+	})
 	work("requests", func() (string, error) { return ask(tellerAt, 20, random.Uint64(), deadline) })
 	working.Wait()
 	close(over)

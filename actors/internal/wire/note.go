@@ -23,30 +23,54 @@ import (
 // A pipe is named before bytes go into it, and is not named any more before it can be another flow's: so what lies in the pipe that a note
 // names is the flow's, and the system says how much it is.
 type Note struct {
-	chunk atomic.Uint64 // see chunkKind
+	chunk atomic.Uint64 // see seal
 	start atomic.Uint64 // which byte of the stream the chunk begins with; for a buffer
 }
 
-// The kinds of chunk in a note, in its two highest bits. Below them stand, of a buffer its number in Outside.Chunks and where in it the
-// bytes end, 0 while that is not known; of a pipe its two descriptors.
+// The kinds of chunk in a note, in its two highest bits. In the lowest stand, of a buffer its number in Outside.Chunks and where in it the
+// bytes end, 0 while that is not known; of a pipe its two descriptors. Between them stands a check of both. The number of a chunk and
+// of a descriptor needs it: everything else is told by the system, too, but a wrong one of these may be another flow's, whose bytes
+// would go to the wrong peer.
 const (
 	noChunk uint64 = iota << 62
 	inBuffer
 	inPipe
 	lost // in memory that ends with the process
+
+	kinds = lost
 )
 
 const (
-	endBits  = 16
-	pipeBits = 31
+	endBits     = 16
+	pipeBits    = 20
+	payloadBits = 40
+	payloads    = 1<<payloadBits - 1
+	checks      = ^(kinds | payloads)
+	factor      = 0x9e3779b97f4a7c15 // any odd number without a pattern: each bit of what is multiplied changes the highest ones
 )
+
+// seal adds the check. What has no room is as good as lost.
+func seal(kind, payload uint64) uint64 {
+	if payload > payloads {
+		kind, payload = lost, 0
+	}
+	return kind | payload | checkOf(kind|payload)
+}
+
+func checkOf(word uint64) uint64 { return (word ^ word>>22) * factor >> 2 & checks }
+
+// read is what the note says of its chunk; false if nobody has written it so.
+func (n *Note) read() (kind, payload uint64, ok bool) {
+	word := n.chunk.Load()
+	return word & kinds, word & payloads, word == noChunk || word&checks == checkOf(word&^checks)
+}
 
 // begin says into which buffer the next bytes go, and which byte of the stream is the first of them.
 func (n *Note) begin(number int, start uint64) {
 	if number < 0 {
-		n.chunk.Store(lost)
+		n.chunk.Store(seal(lost, 0))
 	} else {
-		n.chunk.Store(inBuffer | uint64(number)<<endBits)
+		n.chunk.Store(seal(inBuffer, uint64(number)<<endBits))
 	}
 	seam("fill: chunk noted")
 	n.start.Store(start)
@@ -56,14 +80,18 @@ func (n *Note) begin(number int, start uint64) {
 // filled says where in the buffer the bytes end.
 func (n *Note) filled(number, end int) {
 	if number >= 0 {
-		n.chunk.Store(inBuffer | uint64(number)<<endBits | uint64(end))
+		n.chunk.Store(seal(inBuffer, uint64(number)<<endBits|uint64(end)))
 	}
 	seam("fill: end noted")
 }
 
 // beginPipe says into which pipe the next bytes go.
 func (n *Note) beginPipe(p *pipe) {
-	n.chunk.Store(inPipe | uint64(p.r)<<pipeBits | uint64(p.w))
+	if p.w < 1<<pipeBits {
+		n.chunk.Store(seal(inPipe, uint64(p.r)<<pipeBits|uint64(p.w)))
+	} else {
+		n.chunk.Store(seal(lost, 0))
+	}
 	seam("fill: pipe noted")
 }
 

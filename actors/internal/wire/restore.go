@@ -59,17 +59,17 @@ func (r *Restorer) Settle(number int, from, to Truth) Truth {
 		return from
 	}
 	note := &r.loop.notes[number]
-	word, start := note.chunk.Load(), note.start.Load()
-	taken := to.Given
-	switch end := word & (1<<endBits - 1); {
-	case word&lost == inBuffer && end > 0:
+	kind, payload, _ := note.read() // what is wrong with it, Flow says
+	start, taken := note.start.Load(), to.Given
+	switch end := payload & (1<<endBits - 1); {
+	case kind == inBuffer && end > 0:
 		taken = start + end
-	case word&lost == inBuffer && from.Taken > start:
+	case kind == inBuffer && from.Taken > start:
 		taken = from.Taken - 1
-	case word&lost == inBuffer:
+	case kind == inBuffer:
 		taken = from.Taken
-	case word&lost == inPipe:
-		n, _ := PipeHolds(int(word &^ lost >> pipeBits))
+	case kind == inPipe:
+		n, _ := PipeHolds(int(payload >> pipeBits))
 		taken += uint64(n)
 	}
 	settled, _ := from.KnowingTaken(taken)
@@ -82,55 +82,51 @@ func (t Truth) WasReset() bool { return t.Closed && !t.Failing && !(t.FinIn && t
 // chunk gives the flow the chunk that it held.
 func (r *Restorer) chunk(f *Flow, past Past) error {
 	note := &r.loop.notes[f.Kept()]
-	word, start := note.chunk.Load(), note.start.Load()
-	given := f.moved.Load()
-	switch word & lost {
-	case inBuffer:
-		return r.buffer(f, int(word&^lost>>endBits), int(word&(1<<endBits-1)), start, past)
-	case inPipe:
-		return r.pipe(f, int(word&^lost>>pipeBits), int(word&(1<<pipeBits-1)))
-	case lost:
-		if past.From.Taken != given {
-			return errLost
-		}
-	default:
-		if past.From.Taken != given {
-			return errCount
-		}
-	}
-	return nil
-}
-
-// buffer gives the flow a chunk in a buffer; see Note for what the numbers mean.
-func (r *Restorer) buffer(f *Flow, number, end int, start uint64, past Past) error {
-	given := f.moved.Load()
-	if number >= len(r.loop.buffers.outside) || end > bufferSize || start > given {
-		return errNote
-	}
-	taken := start + uint64(end)
-	if end == 0 {
-		taken = past.From.Taken
-	}
+	kind, payload, ok := note.read()
+	taken, given := past.From.Taken, f.moved.Load()
 	switch {
+	case past.From.TakenUnsure, taken < given:
+		return errCount
 	case taken == given:
 		return nil
-	case taken < given || taken-start > bufferSize || r.holds[number]:
+	case !ok:
+		return errNote
+	case kind == inBuffer:
+		return r.buffer(f, int(payload>>endBits), payload&(1<<endBits-1), note.start.Load(), taken)
+	case kind == inPipe:
+		return r.pipe(f, int(payload>>pipeBits), int(payload&(1<<pipeBits-1)), taken-given)
+	case kind == lost:
+		return errLost
+	}
+	return errCount
+}
+
+// buffer gives the flow a chunk in a buffer; see Note for what the numbers mean. All of them must agree.
+func (r *Restorer) buffer(f *Flow, number int, end, start, taken uint64) error {
+	given := f.moved.Load()
+	if number >= len(r.loop.buffers.outside) {
+		return errNote
+	}
+	if end == 0 && start == given { // nothing was given of it yet
+		end = taken - given
+	}
+	if start > given || start+end != taken || end > bufferSize || r.holds[number] {
 		return errCount
 	}
 	r.holds[number] = true
-	f.buf, f.from, f.to = &r.loop.buffers.outside[number], uint16(given-start), uint16(taken-start)
+	f.buf, f.from, f.to = &r.loop.buffers.outside[number], uint16(given-start), uint16(end)
 	f.state.Or(full | wanted)
 	return nil
 }
 
 // pipe gives the flow the pipe that its bytes are in.
-func (r *Restorer) pipe(f *Flow, in, out int) error {
+func (r *Restorer) pipe(f *Flow, in, out int, held uint64) error {
 	n, err := PipeHolds(in)
-	if err != nil || r.pipes[in] || r.pipes[out] {
+	switch {
+	case err != nil || !isPipe(in, out):
 		return errNote
-	}
-	if n == 0 {
-		return nil // it is closed with all the others that nobody needs
+	case uint64(n) != held || r.pipes[in] || r.pipes[out]:
+		return errCount
 	}
 	r.pipes[in], r.pipes[out] = true, true
 	f.pipe = &pipe{r: in, w: out, left: n}
