@@ -205,14 +205,16 @@ func (r *restorer) progress(c *connection, record *survival.Record) {
 	now := c.endpoint.lane.loop.Now()
 	for d := range sides {
 		p.moved[d] = min(record.Moved[d].Load()+r.gap, now)
-		if at := record.TakenAt[d].Load(); at != 0 {
-			p.takenAt[d] = min(at+r.gap, now)
-		}
 		c.keepMoved(d)
-		c.keepTaken(d)
 		unsent := c.socket[d.other()].Unsent()
 		p.taken[d] = int64(c.flow[d].Moved()) - int64(unsent)
 		p.waits[d] = unsent > 0 || c.flow[d].Held()
+		if at, same := record.LastTook(int(d), p.taken[d]); same {
+			p.takenAt[d] = min(at+r.gap, now)
+		} else if p.taken[d] > 0 || p.waits[d] {
+			p.takenAt[d] = now // the peer took some since somebody last looked, or nobody has looked yet
+		}
+		c.keepTaken(d)
 	}
 	p.at = now
 }

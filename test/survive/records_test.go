@@ -146,20 +146,8 @@ func damageOne(t *testing.T, random *rand.Rand, mild bool, damage func(kept, *ra
 // stopAtRest stops the worker when all flows are full, since nobody reads: they hold bytes then, and notes matter.
 func stopAtRest(t *testing.T, m *survival.Memory) {
 	t.Helper()
-	worker := int(m.Worker.Load())
-	last := uint64(0)
-	program.Eventually(t, program.Patience, "nothing moves any more", func() bool {
-		time.Sleep(20 * time.Millisecond) // between two looks
-		now := uint64(0)
-		table := m.Table(0)
-		for _, i := range table.Live() {
-			now += uint64(table.Records[i].Moved[1].Load())
-		}
-		same := now == last
-		last = now
-		return same
-	})
-	if err := syscall.Kill(worker, syscall.SIGSTOP); err != nil {
+	stopsMoving(t, m, 200*time.Millisecond)
+	if err := syscall.Kill(int(m.Worker.Load()), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -68,36 +68,43 @@ func TestHangTimeout(t *testing.T) {
 	p := program.Start(t, plain, nil, startSource(t).addr(), "--survive", "--max-restarts", "1000",
 		"--idle-timeout", "0", "--hang-timeout", "2s")
 	m := state(t, p)
+	program.Eventually(t, program.Patience, "the proxy is old", func() bool {
+		return survival.Monotonic()-m.Began.Load() > int64(timeout)
+	})
 	c := dial(t, p.Addr)
 	_ = binary.Write(c, binary.BigEndian, uint64(1))
-	stopsMoving(t, m)
+	// The first kill comes before the first look of the session, and finds a proxy that is older than the timeout.
+	stopsMoving(t, m, 60*time.Millisecond)
 	began := time.Now()
+	killAndAwait(t, p, m)
 	underKills(t, m, func() {
 		program.Eventually(t, patience, "the log tells of the end", func() bool { return p.Log.Has("session closed") })
 	})
-	took := time.Since(began)
 	if !p.Log.Has("cause=hung") {
 		t.Error("the session ended for another cause")
 	}
-	inTime(t, "the end of a hung session", took+movedAgo)
+	inTime(t, "the end of a hung session", time.Since(began))
 	drainAndEnd(t, p)
 }
 
-// movedAgo is how long nothing must have moved to take it that nothing will.
-const movedAgo = 200 * time.Millisecond
+// movedDown changes whenever bytes of some session of the first loop have moved to the client.
+func movedDown(m *survival.Memory) (sum int64) {
+	table := m.Table(0)
+	for _, i := range table.Live() {
+		sum += table.Records[i].Moved[1].Load()
+	}
+	return sum
+}
 
-func stopsMoving(t *testing.T, m *survival.Memory) {
+// stopsMoving waits until nothing has moved to clients for a while, since none reads.
+func stopsMoving(t *testing.T, m *survival.Memory, quiet time.Duration) {
 	t.Helper()
 	last, since := int64(-1), time.Now()
 	program.Eventually(t, program.Patience, "nothing moves any more", func() bool {
-		now := int64(0)
-		for _, i := range m.Table(0).Live() {
-			now += m.Table(0).Records[i].Moved[1].Load()
-		}
-		if now != last {
+		if now := movedDown(m); now != last {
 			last, since = now, time.Now()
 		}
-		return time.Since(since) > movedAgo
+		return last > 0 && time.Since(since) > quiet
 	})
 }
 
@@ -152,7 +159,7 @@ func TestSlowReaderIsNotHung(t *testing.T) {
 	c := dial(t, p.Addr)
 	_ = c.(*net.TCPConn).SetReadBuffer(64 << 10)
 	_ = binary.Write(c, binary.BigEndian, uint64(1))
-	stopsMoving(t, m)
+	stopsMoving(t, m, 200*time.Millisecond)
 	over, killed := make(chan struct{}), make(chan int)
 	go func() { killed <- killEvery(m, 100*time.Millisecond, over) }()
 	reads := func(d time.Duration) {
