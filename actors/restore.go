@@ -41,12 +41,9 @@ type restorer struct {
 
 func newRestorer(s *shared) *restorer {
 	m := s.cfg.Survival.Memory()
-	r := &restorer{shared: s, worker: s.cfg.Survival, memory: m, named: map[int]bool{}}
+	r := &restorer{shared: s, worker: s.cfg.Survival, memory: m, gap: int64(m.Gap()), named: map[int]bool{}}
 	if before := m.Restoring.Load(); before != 0 {
 		r.suspect, r.deaths = uint32(before), before>>32+1
-	}
-	if died := m.Died.Load(); died > 0 {
-		r.gap = max(survival.Monotonic()-died, 0)
 	}
 	return r
 }
