@@ -109,6 +109,7 @@ func (w *Worker) GivenUp(most int, within time.Duration) (deaths int, yes bool) 
 // Established says that the proxy serves. Package actors calls it.
 func (w *Worker) Established() {
 	w.served.Store(Monotonic())
+	w.h.Missed.Store(0)
 	w.h.Launches.Store(0)
 	w.h.Ready.Store(w.h.Generation.Load())
 	w.tell()
