@@ -95,6 +95,9 @@ func (s *Session) connect(ctx actor.Context) {
 			s.end(messages.CauseConnectFailed, err)
 			return
 		}
+		if !c.restored() {
+			e.publish(messages.SessionAccepted{ID: c.id, PID: c.session.pid.Id, Client: c.peer[client]})
+		}
 	}
 	if c.dialing == nil {
 		c.dialing = &dialing{deadline: c.opened + min(int64(e.cfg.ConnectTimeout), math.MaxInt64-c.opened)}
@@ -238,7 +241,10 @@ func (s *Session) connected(ctx actor.Context, t *try) {
 	c.progress.begin(e.lane.loop.Now())
 	c.keepServer(e.lane.loop.Now())
 	s.spawnChildren(ctx)
-	e.publish(messages.SessionOpened{ID: c.id, PID: c.session.pid.Id, Client: c.peer[client], Server: c.peer[server]})
+	e.publish(messages.SessionOpened{
+		ID: c.id, PID: c.session.pid.Id, Client: c.peer[client], Server: c.peer[server],
+		Took: e.lane.loop.Since() - time.Duration(c.opened),
+	})
 }
 
 // unconnected ends the session when no address is left to try.

@@ -41,6 +41,7 @@ type endpoint struct {
 	served      uint64                 // sessions so far
 	live        atomic.Int64           // len(connections); other lanes read it
 	handedOver  atomic.Int64           // clients given to other lanes; for tests
+	moved       [sides]atomic.Uint64   // by direction: bytes that sinks have taken, of all sessions there have been; see Stats
 	takes       atomic.Bool            // clients from other lanes, since the socket is not closed yet
 
 	stage     stage

@@ -6,6 +6,7 @@ import "tcpproxy/actors/internal/wire"
 type lane struct {
 	loop   *wire.Loop
 	making *child // whom the actor being made is for; see declare
+	at     Point  // the seam that Config.Fault is being called at, + 1; 0 = none. It stays if that panics
 }
 
 // newLane makes a lane whose flows may use so many kernel pipes.

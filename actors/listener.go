@@ -288,6 +288,7 @@ func (b listenerSupervisor) giveUp(failed *child, why error) {
 	if c == nil {
 		return // a helper is never given up
 	}
+	b.listener.stoppedFor(failed, why)
 	c.settle(messages.CauseSupervision, why)
 	c.release()
 	if !failed.gone {

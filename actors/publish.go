@@ -31,6 +31,11 @@ func (e *endpoint) survive(event any) {
 	}
 }
 
+// stoppedFor says that a session is stopped in answer to a failure.
+func (e *endpoint) stoppedFor(session *child, why error) {
+	e.publish(messages.ActorStopped{PID: session.pid.Id, Reason: why.Error()})
+}
+
 // guard runs a step of an actor's lifecycle in which a panic would wedge its parent for ever: the library expects Restarting,
 // Stopping and Stopped to return. A panic is published as a failure and otherwise ignored: the actor is on its way out in any case.
 func (e *endpoint) guard(at Point, who *actor.PID, step func()) {
@@ -45,7 +50,9 @@ func (e *endpoint) guard(at Point, who *actor.PID, step func()) {
 func (e *endpoint) recovered(at Point, who *actor.PID, step func()) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			e.publish(messages.ActorFailed{PID: who.GetId(), Reason: describe(reason), Strategy: "guarded", Directive: at.String()})
+			e.publish(messages.ActorFailed{
+				PID: who.GetId(), Reason: describe(reason), Point: e.takePoint(), Strategy: "guarded", Directive: at.String(),
+			})
 		}
 	}()
 	step()

@@ -84,7 +84,7 @@ func (c *connection) keepMoved(d side) {
 
 func (c *connection) keepTaken(d side) {
 	if r := c.record(); r != nil {
-		r.TakenAt[d].Store(c.progress.takenAt[d])
+		r.Took(int(d), c.progress.takenAt[d], c.progress.taken[d])
 	}
 }
 

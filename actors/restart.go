@@ -67,7 +67,8 @@ func (f *failure) decided(directive string, delay time.Duration) {
 		name = f.chosen.Name
 	}
 	f.endpoint.publish(messages.ActorFailed{
-		PID: f.who.pid.Id, Reason: describe(f.reason), Strategy: name, Directive: directive, Delay: delay, Kill: killOf(f.reason),
+		PID: f.who.pid.Id, Reason: describe(f.reason), Point: f.endpoint.takePoint(), Strategy: name, Directive: directive, Delay: delay,
+		Kill: killOf(f.reason),
 	})
 }
 

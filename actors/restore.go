@@ -41,12 +41,9 @@ type restorer struct {
 
 func newRestorer(s *shared) *restorer {
 	m := s.cfg.Survival.Memory()
-	r := &restorer{shared: s, worker: s.cfg.Survival, memory: m, named: map[int]bool{}}
+	r := &restorer{shared: s, worker: s.cfg.Survival, memory: m, gap: int64(m.Gap()), named: map[int]bool{}}
 	if before := m.Restoring.Load(); before != 0 {
 		r.suspect, r.deaths = uint32(before), before>>32+1
-	}
-	if died := m.Died.Load(); died > 0 {
-		r.gap = max(survival.Monotonic()-died, 0)
 	}
 	return r
 }
@@ -84,15 +81,16 @@ const deathsEnough = 3
 
 // isDeadly notes which record is about to be restored, and reports whether that has ended too many processes.
 func (r *restorer) isDeadly(number int) bool {
-	this := uint64(number) + 1
-	if uint32(this) != r.suspect {
-		r.memory.Restoring.Store(this)
-		wire.Seam("restore: about to restore")
-		return false
+	this, deaths := uint64(number)+1, uint64(0)
+	if uint32(this) == r.suspect {
+		deaths = r.deaths
 	}
-	r.memory.Restoring.Store(this | r.deaths<<32)
+	r.memory.Restoring.Store(this | deaths<<32)
+	if deaths > 0 && deaths >= min(deathsEnough, uint64(r.cfg.MaxRestarts)) {
+		return true
+	}
 	wire.Seam("restore: about to restore")
-	return r.deaths >= min(deathsEnough, uint64(r.cfg.MaxRestarts))
+	return false
 }
 
 // connection restores one connection. If that cannot be done, both its peers are reset, and no other connection hears of it.
@@ -204,14 +202,16 @@ func (r *restorer) progress(c *connection, record *survival.Record) {
 	now := c.endpoint.lane.loop.Now()
 	for d := range sides {
 		p.moved[d] = min(record.Moved[d].Load()+r.gap, now)
-		if at := record.TakenAt[d].Load(); at != 0 {
-			p.takenAt[d] = min(at+r.gap, now)
-		}
 		c.keepMoved(d)
-		c.keepTaken(d)
 		unsent := c.socket[d.other()].Unsent()
 		p.taken[d] = int64(c.flow[d].Moved()) - int64(unsent)
 		p.waits[d] = unsent > 0 || c.flow[d].Held()
+		if at, same := record.LastTook(int(d), p.taken[d]); same {
+			p.takenAt[d] = min(at+r.gap, now)
+		} else if p.taken[d] > 0 || p.waits[d] {
+			p.takenAt[d] = now // the peer took some since somebody last looked, or nobody has looked yet
+		}
+		c.keepTaken(d)
 	}
 	p.at = now
 }

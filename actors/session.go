@@ -185,6 +185,7 @@ func (b sessionSupervisor) children(*child) []*child {
 func (b sessionSupervisor) respawn(c *child) { b.session.spawnChild(b.ctx, c.role) }
 
 func (b sessionSupervisor) giveUp(_ *child, why error) {
+	b.session.conn.endpoint.stoppedFor(b.self(), why)
 	b.session.end(messages.CauseSupervision, why)
 }
 

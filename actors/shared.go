@@ -23,10 +23,20 @@ type shared struct {
 }
 
 // fault is the seam for fault injection; see Config.Fault.
-func (s *shared) fault(at Point, who *actor.PID) {
-	if f := s.cfg.Fault; f != nil {
+func (e *endpoint) fault(at Point, who *actor.PID) {
+	if f := e.cfg.Fault; f != nil {
+		e.lane.at = at + 1
 		f(at, who.GetId())
+		e.lane.at = 0
 	}
+}
+
+// takePoint is the seam that the last failure came from; "" if it came from elsewhere.
+func (e *endpoint) takePoint() (name string) {
+	if e.lane.at != 0 {
+		name, e.lane.at = (e.lane.at - 1).String(), 0
+	}
+	return name
 }
 
 // unknown reports a message that the actor has no use for, and survives it.

@@ -10,6 +10,7 @@ import (
 
 	"tcpproxy/actors/internal/wire"
 	"tcpproxy/actors/survival"
+	"tcpproxy/messages"
 )
 
 // Start listens and makes the tree. It returns when the tree stands: a message to listener/acceptor that is sent right afterwards is
@@ -48,7 +49,22 @@ func Start(cfg Config, onEvent func(event any)) (*Proxy, error) {
 		p.restored = r.restored
 	}
 	p.run()
+	if w := cfg.Survival; w != nil {
+		w.Established()
+		if w.Generation() > 1 {
+			go p.tellOfProcess() // why the one before ended may take a moment to find out
+		}
+	}
 	return p, nil
+}
+
+// tellOfProcess says that this process goes on after another one.
+func (p *Proxy) tellOfProcess() {
+	s := p.shared.cfg.Survival.Status()
+	e := p.shared.endpoints[0]
+	e.lane.do(func() {
+		e.publish(messages.ProcessRestarted{Generation: s.Generation, Reason: s.Reason, After: s.After, Sessions: p.restored})
+	})
 }
 
 // sockets are the listening descriptors, one for each loop: new ones, or those that the process before has left behind. There, -1 stands

@@ -55,8 +55,9 @@ func (w Writer) drain() {
 		between = func() { w.fault(PointBetweenWrites) }
 	}
 	did, errno := f.Drain(&c.socket[side], between)
-	if f.Moved() != before {
+	if moved := f.Moved() - before; moved > 0 {
 		c.note(from)
+		c.endpoint.moved[from].Add(moved)
 	}
 	if held && (did == wire.DrainDone || did == wire.DrainWanted) {
 		w.fault(PointAfterWrite)

@@ -59,9 +59,25 @@ func describe(status syscall.WaitStatus) string {
 	return fmt.Sprintf("exit status %d", status.ExitStatus())
 }
 
-// NoteStatus notes how a process died, if that was a worker. For the keeper, who alone is told.
+// NoteStatus notes how a process died, if that was a worker. For the keeper, who alone is told. If the worker served, and the holder has
+// not found that out yet, since it is kept from running, it also notes when that was.
 func (h *Header) NoteStatus(pid int, status syscall.WaitStatus) {
+	if int64(pid) == h.Worker.Load() && h.Launches.Load() == 0 {
+		h.Missed.Store(Monotonic())
+	}
 	if p := int64(pid); p == h.Worker.Load() || p == h.Before.Load() {
 		h.Status.Store(p<<32 | int64(uint32(status)))
 	}
+}
+
+// Gap is how long nobody has served since the last worker that did: by then the keeper or the holder found it gone, whoever was earlier.
+func (h *Header) Gap() time.Duration {
+	since := h.Died.Load()
+	if since == 0 {
+		return 0
+	}
+	if missed := h.Missed.Load(); missed != 0 {
+		since = min(since, missed)
+	}
+	return time.Duration(max(Monotonic()-since, 0))
 }

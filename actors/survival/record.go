@@ -27,9 +27,9 @@ type Record struct {
 
 	marks atomic.Uint64 // see Mark; the upper half is a check of the lower
 
-	Moved   [2]atomic.Int64  // by direction: when bytes last moved, since Began
-	TakenAt [2]atomic.Int64  // by direction: when the peer last took some, or when they began to wait for it
-	Failed  [2]atomic.Uint32 // by side: the error that it was reset with; 0 = it was not
+	Moved  [2]atomic.Int64  // by direction: when bytes last moved, since Began
+	taken  [2]atomic.Uint64 // by direction; see Took
+	Failed [2]atomic.Uint32 // by side: the error that it was reset with; 0 = it was not
 }
 
 // Marks say how far a connection has come. They are bits, but for the cause.
@@ -107,7 +107,7 @@ func (r *Record) Open(id uint64, fd int, client netip.AddrPort, opened int64) {
 	for d := range r.Failed {
 		r.Failed[d].Store(0)
 		r.Moved[d].Store(0)
-		r.TakenAt[d].Store(0)
+		r.taken[d].Store(0)
 	}
 	r.set(MarkLive)
 }
@@ -121,6 +121,31 @@ func (r *Record) Connect(fd int, server netip.AddrPort, now int64) {
 	}
 	r.Mark(MarkConnected)
 }
+
+// Took notes when the peer at the end of a direction was last seen to take some, or when bytes began to wait for it, and how many it had
+// taken then: nobody looks often, so more of them may show that it has taken some since. Of the time a microsecond may get lost, and of
+// the number only a print is kept: so both fit into one word, which is whole at any instant.
+func (r *Record) Took(direction int, at, taken int64) {
+	word := uint64(0)
+	if at > 0 {
+		word = uint64(at>>timeUnit)<<printBits | printOf(taken)
+	}
+	r.taken[direction].Store(word)
+}
+
+// LastTook is when Took says that was, if it was told the same number; else it is false.
+func (r *Record) LastTook(direction int, taken int64) (at int64, same bool) {
+	word := r.taken[direction].Load()
+	return int64(word>>printBits) << timeUnit, word != 0 && word&(1<<printBits-1) == printOf(taken)
+}
+
+const (
+	printBits = 16
+	timeUnit  = 10 // 2^10 ns
+)
+
+// printOf differs for numbers that are apart by a round number, too, as those of bytes often are.
+func printOf(n int64) uint64 { return uint64(n) * 0x9e3779b97f4a7c15 >> (64 - printBits) }
 
 // Close ends the record: nothing names the connection's descriptors any more.
 func (r *Record) Close() { r.marks.Store(0) }

@@ -95,3 +95,23 @@ func FuzzRecord(f *testing.F) {
 		}
 	})
 }
+
+func TestTook(t *testing.T) {
+	r := opened()
+	if _, same := r.LastTook(0, 0); same {
+		t.Error("a new record knows what was taken")
+	}
+	const at = 123_456_789_000_000
+	r.Took(1, at, 1<<20)
+	if got, same := r.LastTook(1, 1<<20); !same || got > at || got < at-1100 {
+		t.Errorf("noted for %d: %d, %v", at, got, same)
+	}
+	for _, other := range []int64{0, 1<<20 + 1, 2 << 20, 1<<20 + 1<<16, 1<<20 + 1<<32} {
+		if _, same := r.LastTook(1, other); same {
+			t.Errorf("%d is taken for %d", other, 1<<20)
+		}
+	}
+	if _, same := r.LastTook(0, 1<<20); same {
+		t.Error("one direction is taken for the other")
+	}
+}

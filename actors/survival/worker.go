@@ -3,7 +3,6 @@ package survival
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"strconv"
 	"strings"
@@ -107,9 +106,10 @@ func (w *Worker) GivenUp(most int, within time.Duration) (deaths int, yes bool) 
 	return w.h.GivenUp(most, within)
 }
 
-// Established says that the proxy serves.
+// Established says that the proxy serves. Package actors calls it.
 func (w *Worker) Established() {
 	w.served.Store(Monotonic())
+	w.h.Missed.Store(0)
 	w.h.Launches.Store(0)
 	w.h.Ready.Store(w.h.Generation.Load())
 	w.tell()
@@ -262,19 +262,4 @@ func (w *Worker) AskKeeper(signal os.Signal) bool {
 	default:
 		return sendSignal(int(w.h.Keeper.Load()), signal)
 	}
-}
-
-// Log says that this worker goes on after another one.
-func (w *Worker) Log(log *slog.Logger, more ...any) {
-	s := w.Status()
-	if s.Generation == 1 {
-		return
-	}
-	say := log.Warn
-	if s.Reason == "upgrade" {
-		say = log.Info
-	}
-	say("worker restarted", append([]any{
-		"generation", s.Generation, "reason", s.Reason, "after", s.After.Round(10 * time.Microsecond),
-	}, more...)...)
 }

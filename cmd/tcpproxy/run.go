@@ -94,10 +94,6 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 		api.Serve(proxy)
 		log.Info("admin API", "addr", api.Addr(), "faults", plan.Faults)
 	}
-	if worker != nil {
-		worker.Established()
-		worker.Log(log, "sessions", proxy.Restored())
-	}
 	if worker == nil || worker.First() {
 		if plan.Demo {
 			announce(stdout, proxy.Addr())

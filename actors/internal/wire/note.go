@@ -14,44 +14,75 @@ import (
 //
 // The order of stores and system calls, and what a successor finds after each of them:
 //
-//	chunk   taken = given: the flow holds nothing, as before
-//	start   the same
+//	start   taken = given: the flow holds nothing, as before
+//	chunk   the same
 //	recv    the chunk holds the bytes of the stream from start to taken; those from given on are left
 //	send    the same, and fewer are left
 //
 // A pipe is named before bytes go into it, and is not named any more before it can be another flow's: so what lies in the pipe that a note
 // names is the flow's, and the system says how much it is.
 type Note struct {
-	chunk atomic.Uint64 // see noChunk and those below it
 	start atomic.Uint64 // which byte of the stream the chunk begins with, if it is a buffer
+	chunk atomic.Uint64 // see seal
 }
 
-// The kinds of chunk in a note, in its two highest bits. Below them stand, of a buffer its number in Outside.Chunks, of a pipe its two
-// descriptors.
+// The kinds of chunk in a note, in its two highest bits. In the lowest stand, of a buffer its number in Outside.Chunks, of a pipe its two
+// descriptors. Between them stands a check of them and of the start: with another chunk, or another place in it, bytes of another flow
+// would go to the wrong peer.
 const (
 	noChunk uint64 = iota << 62
 	inBuffer
 	inPipe
 	lost // in memory that ends with the process
+
+	kinds = lost
 )
 
-const pipeBits = 31
+const (
+	pipeBits    = 20 // of one descriptor
+	payloadBits = 2 * pipeBits
+	payloads    = 1<<payloadBits - 1
+	checks      = ^(kinds | payloads)
+	factor      = 0x9e3779b97f4a7c15 // any odd number without a pattern: each bit of what is multiplied changes the highest ones
+)
+
+// seal adds the check. What has no room is as good as lost.
+func seal(kind, payload, start uint64) uint64 {
+	if payload > payloads {
+		kind, payload = lost, 0
+	}
+	return kind | payload | checkOf(kind|payload, start)
+}
+
+func checkOf(word, start uint64) uint64 {
+	return ((word^word>>22)*factor ^ (start^start>>29)*(factor+2)) >> 2 & checks
+}
+
+// read is what the note says of its chunk; false if nobody has written it so.
+func (n *Note) read() (kind, payload, start uint64, ok bool) {
+	word, start := n.chunk.Load(), n.start.Load()
+	return word & kinds, word & payloads, start, word == noChunk || word&checks == checkOf(word&^checks, start)
+}
 
 // begin says into which buffer the next bytes go, and which byte of the stream is the first of them.
 func (n *Note) begin(number int, start uint64) {
-	if number < 0 {
-		n.chunk.Store(lost)
-	} else {
-		n.chunk.Store(inBuffer | uint64(number))
-	}
-	seam("fill: chunk noted")
 	n.start.Store(start)
 	seam("fill: start noted")
+	if number < 0 {
+		n.chunk.Store(seal(lost, 0, start))
+	} else {
+		n.chunk.Store(seal(inBuffer, uint64(number), start))
+	}
+	seam("fill: chunk noted")
 }
 
 // beginPipe says into which pipe the next bytes go.
 func (n *Note) beginPipe(p *pipe) {
-	n.chunk.Store(inPipe | uint64(p.r)<<pipeBits | uint64(p.w))
+	if start := n.start.Load(); max(p.r, p.w) < 1<<pipeBits {
+		n.chunk.Store(seal(inPipe, uint64(p.r)<<pipeBits|uint64(p.w), start))
+	} else {
+		n.chunk.Store(seal(lost, 0, start))
+	}
 	seam("fill: pipe noted")
 }
 

@@ -58,14 +58,13 @@ func (r *Restorer) Settle(number int, from, to Truth) Truth {
 	if !from.TakenUnsure {
 		return from
 	}
-	note := &r.loop.notes[number]
-	word, start := note.chunk.Load(), note.start.Load()
+	kind, payload, start, _ := r.loop.notes[number].read() // what is wrong with it, Flow says
 	taken := to.Given
-	switch word & lost {
+	switch kind {
 	case inBuffer:
 		taken = max(from.Taken-1, start)
 	case inPipe:
-		n, _ := PipeHolds(int(word &^ lost >> pipeBits))
+		n, _ := PipeHolds(int(payload >> pipeBits))
 		taken += uint64(n)
 	}
 	settled, _ := from.KnowingTaken(taken)
@@ -77,36 +76,32 @@ func (t Truth) WasReset() bool { return t.Closed && !t.Failing && (!t.FinIn || !
 
 // chunk gives the flow the chunk that it held.
 func (r *Restorer) chunk(f *Flow, past Past) error {
-	note := &r.loop.notes[f.Kept()]
-	word, start := note.chunk.Load(), note.start.Load()
-	given := f.moved.Load()
-	switch word & lost {
-	case inBuffer:
-		return r.buffer(f, int(word&^lost), start, past.From.Taken)
-	case inPipe:
-		return r.pipe(f, int(word&^lost>>pipeBits), int(word&(1<<pipeBits-1)))
-	case lost:
-		if past.From.Taken != given {
-			return errLost
-		}
-	default:
-		if past.From.Taken != given {
-			return errCount
-		}
+	kind, payload, start, ok := r.loop.notes[f.Kept()].read()
+	taken, given := past.From.Taken, f.moved.Load()
+	switch {
+	case past.From.TakenUnsure, taken < given:
+		return errCount
+	case taken == given:
+		return nil
+	case !ok:
+		return errNote
+	case kind == inBuffer:
+		return r.buffer(f, int(payload), start, taken)
+	case kind == inPipe:
+		return r.pipe(f, int(payload>>pipeBits), int(payload&(1<<pipeBits-1)), taken-given)
+	case kind == lost:
+		return errLost
 	}
-	return nil
+	return errCount
 }
 
 // buffer gives the flow a chunk in a buffer; see Note for what the numbers mean.
 func (r *Restorer) buffer(f *Flow, number int, start, taken uint64) error {
 	given := f.moved.Load()
-	if number >= len(r.loop.buffers.outside) || start > given {
+	if number >= len(r.loop.buffers.outside) {
 		return errNote
 	}
-	switch {
-	case taken == given:
-		return nil
-	case taken < given || taken-start > bufferSize || r.holds[number]:
+	if start > given || taken-start > bufferSize || r.holds[number] {
 		return errCount
 	}
 	r.holds[number] = true
@@ -116,13 +111,13 @@ func (r *Restorer) buffer(f *Flow, number int, start, taken uint64) error {
 }
 
 // pipe gives the flow the pipe that its bytes are in.
-func (r *Restorer) pipe(f *Flow, in, out int) error {
+func (r *Restorer) pipe(f *Flow, in, out int, held uint64) error {
 	n, err := PipeHolds(in)
-	if err != nil || r.pipes[in] || r.pipes[out] {
+	switch {
+	case err != nil || !isPipe(in, out):
 		return errNote
-	}
-	if n == 0 {
-		return nil // it is closed with all the others that nobody needs
+	case uint64(n) != held || r.pipes[in] || r.pipes[out]:
+		return errCount
 	}
 	r.pipes[in], r.pipes[out] = true, true
 	f.pipe = &pipe{r: in, w: out, left: n}

@@ -194,3 +194,13 @@ func networkOrder(port uint16) uint16 {
 
 // canShareOut: the system shares out new clients among several sockets that listen on one port (SO_REUSEPORT).
 const canShareOut = true
+
+// isPipe reports whether two descriptors are the reading and the writing end of one pipe.
+func isPipe(r, w int) bool {
+	var reads, writes unix.Stat_t
+	if unix.Fstat(r, &reads) != nil || unix.Fstat(w, &writes) != nil || reads.Mode&unix.S_IFMT != unix.S_IFIFO {
+		return false
+	}
+	flags, err := unix.FcntlInt(uintptr(w), unix.F_GETFL, 0)
+	return reads.Dev == writes.Dev && reads.Ino == writes.Ino && err == nil && flags&unix.O_ACCMODE == unix.O_WRONLY
+}

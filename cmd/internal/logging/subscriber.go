@@ -36,6 +36,9 @@ func Subscriber(log *slog.Logger) func(event any) {
 			logRestarted(log, e)
 		case messages.SupervisionChanged:
 			log.Info("supervision changed", "strategy", e.Strategy, "was", e.Was)
+		case messages.ProcessRestarted:
+			log.Log(context.Background(), restartedLevel(e.Reason), "worker restarted", "generation", e.Generation, "reason", e.Reason,
+				"after", e.After.Round(10*time.Microsecond), "sessions", e.Sessions)
 		}
 		// Anything else on the event stream is the library's own and not for the log.
 	}
@@ -47,6 +50,14 @@ func of(log *slog.Logger, listener string) *slog.Logger {
 		return log
 	}
 	return log.With("listener", listener)
+}
+
+// restartedLevel is how much the end of a process is worth: it is what one wants of an upgrade only.
+func restartedLevel(reason string) slog.Level {
+	if reason == "upgrade" {
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
 }
 
 // orNever is how a limit of 0 is spelled.
