@@ -86,8 +86,8 @@ func (t *Trial) resetMidway(f *forwarder, d *destination, number int) error {
 	return wrong(fmt.Sprintf("the %s to see %s", other.name, endReset), "%s", end)
 }
 
-// resetBehind is resetMidway with a side that reads next to nothing until the worker has been killed: the forwarder has been told of the reset
-// by then, and has yet to deliver what came before it.
+// resetBehind is resetMidway with a side that reads next to nothing until the worker has been killed: the forwarder has been told of the
+// reset by then, and has yet to deliver what came before it.
 func (t *Trial) resetBehind(f *forwarder, d *destination, k *killing, number int) error {
 	const n = 1 << 20
 	up, down := t.stream(2*number), t.stream(2*number+1)
