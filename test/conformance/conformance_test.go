@@ -186,8 +186,8 @@ func TestFaults(t *testing.T) {
 		{"ipv4-only", []string{"ipv6-client"}, []string{"ipv6-destination", "named-destination"}},
 		{"quiet-usage", []string{"usage"}, []string{"port-taken", "terminate"}},
 		{"forgets-all", []string{"killed-upload", "killed-half-closed", "killed-storm", "killed-drain", "killed-many"}, []string{"both-ways"}},
-		{"loses-held", []string{"killed-stalled", "killed-slow-readers"}, []string{"killed-many", "both-ways"}},
-		{"repeats-held", []string{"killed-stalled", "killed-slow-readers"}, []string{"killed-many", "both-ways"}},
+		{"loses-held", []string{"killed-stalled", "killed-slow-readers"}, []string{"round-trips", "both-ways"}},
+		{"repeats-held", []string{"killed-stalled", "killed-slow-readers"}, []string{"round-trips", "both-ways"}},
 		{"forgets-resets", []string{"killed-resets"}, []string{"killed-half-closed", "killed-upload"}},
 		{"hoards", []string{"killed-resets", "killed-many"}, []string{"killed-ping-pong", "killed-drain"}},
 	}

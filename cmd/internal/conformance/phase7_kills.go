@@ -21,7 +21,9 @@ type killing struct {
 	calm bool
 
 	done  atomic.Int64
+	last  time.Time     // when the last kill was
 	worst time.Duration // how long there was no worker
+	quiet time.Duration // how long no byte moved, where that was waited for
 	over  chan struct{} // closed after the last kill
 }
 
@@ -50,6 +52,9 @@ func (k *killing) amid(fns ...func() error) error {
 	}
 	if err == nil {
 		k.t.note("%d kills, no worker for %d ms at most", k.done.Load(), k.worst.Milliseconds())
+		if !k.calm {
+			k.t.note("no byte for %d ms at most", k.quiet.Milliseconds())
+		}
 	}
 	return err
 }
@@ -84,12 +89,12 @@ func (k *killing) once() error {
 		return err
 	}
 	worker.kill()
-	begin := time.Now()
+	k.last = time.Now()
 	k.done.Add(1)
 	if _, err = k.awaitWorker(worker.pid); err != nil {
 		return err
 	}
-	k.worst = max(k.worst, time.Since(begin))
+	k.worst = max(k.worst, time.Since(k.last))
 	return nil
 }
 
@@ -126,5 +131,6 @@ func (k *killing) awaitMoved() error {
 			return err
 		}
 	}
+	k.quiet = max(k.quiet, time.Since(k.last))
 	return nil
 }
