@@ -30,11 +30,14 @@ race: install-peers ## run all tests under the race detector
 	go test -race -count 1 -timeout 15m ./...
 
 conformance: build ## run the black-box tester on the proxy, in its short form
-	bin/test-proxy --many 500 --jobs 2 bin/tcpproxy
+	bin/test-proxy --phase 1,2,3,4,5,6 --many 500 --jobs 2 bin/tcpproxy
+	bin/test-proxy --phase 7 --many 500 --jobs 2 'bin/tcpproxy --survive'
 
-conformance-full: build ## the same with thousands of connections and 4 GiB in one
+conformance-full: build ## the same with thousands of connections, 4 GiB in one, and all of it with --survive, too
 	mkdir -p test/out
-	bin/test-proxy --huge --many 4000 --json test/out/conformance.json --junit test/out/conformance.xml bin/tcpproxy
+	bin/test-proxy --phase 1,2,3,4,5,6 --huge --many 4000 --json test/out/conformance.json --junit test/out/conformance.xml bin/tcpproxy
+	bin/test-proxy --huge --many 4000 --kills 50 --json test/out/conformance-survive.json --junit test/out/conformance-survive.xml \
+		'bin/tcpproxy --survive --max-restarts 1000'
 
 peers: install-peers ## run the tester on other forwarders too, and write test/conformance/PEERS.md
 	go run ./test/conformance/peers

@@ -25,11 +25,15 @@ const description = `Test a TCP forwarder from the outside.
 COMMAND is how to start it: a path, to which destination-host, destination-port and listen-port are appended, or a template such as
 'socat TCP-LISTEN:{listen},fork,reuseaddr TCP:{host}:{port}'. A template may also use {dir}, an empty directory.
 
+Phase 7 kills the process that serves the connections, with -9, and expects them to go on. It is for forwarders that claim this: those
+with --survive in their COMMAND, whose process is called tcpproxy-worker, and those that --worker says it of. Of any other the cases are
+reported as not claimed, which is neither passed nor failed.
+
 Exit code: 0 if all cases passed, 1 if some failed, 2 for a wrong command line.`
 
 type cli struct {
 	Command     string `arg:"" optional:"" help:"The forwarder: a path, or a template with {host}, {port} and {listen}."`
-	Phase       []int  `placeholder:"N,…" help:"Run only these phases (1 to 6)."`
+	Phase       []int  `placeholder:"N,…" help:"Run only these phases (1 to 7)."`
 	Run         string `placeholder:"REGEXP" help:"Run only the cases whose name matches."`
 	Skip        string `placeholder:"REGEXP" help:"Leave out the cases whose name matches."`
 	List        bool   `help:"List the cases, with what they send and expect and why, and run none."`
@@ -37,6 +41,8 @@ type cli struct {
 	DrainSignal string `default:"TERM" enum:"${signals}" help:"The signal that makes the forwarder finish what it has begun: ${enum}."`
 	Jobs        int    `default:"4" help:"How many cases work at the same time; those that only wait do not count."`
 	Many        int    `default:"2000" help:"How many connections the largest cases make."`
+	Kills       int    `default:"8" help:"How often each case of phase 7 kills the worker. tcpproxy needs --max-restarts for more than 10."`
+	Worker      string `placeholder:"NAME|none" help:"Connections outlive the forwarder's process of this name (/proc/PID/comm)."`
 	Huge        bool   `help:"Also send more than 4 GiB over one connection."`
 	JSON        string `name:"json" placeholder:"FILE" help:"Write the results as JSON."`
 	JUnit       string `name:"junit" placeholder:"FILE" help:"Write the results as JUnit XML."`
@@ -105,7 +111,8 @@ func run(args []string) error {
 // options checks what the command line says.
 func (c *cli) options() (opts conformance.Options, err error) {
 	opts = conformance.Options{
-		Phases: c.Phase, Jobs: c.Jobs, Many: c.Many, Huge: c.Huge, Seed: c.Seed, DrainSignal: conformance.DrainSignals[c.DrainSignal],
+		Phases: c.Phase, Jobs: c.Jobs, Many: c.Many, Huge: c.Huge, Seed: c.Seed, Kills: c.Kills,
+		DrainSignal: conformance.DrainSignals[c.DrainSignal],
 	}
 	for _, phase := range c.Phase {
 		if phase < 1 || phase >= len(conformance.Phases) {
@@ -130,6 +137,12 @@ func (c *cli) options() (opts conformance.Options, err error) {
 	if c.Many < 1 || c.Many > 20000 {
 		return opts, fmt.Errorf("--many must be from 1 to 20000, not %d", c.Many)
 	}
+	if c.Kills < 1 || c.Kills > 10000 {
+		return opts, fmt.Errorf("--kills must be from 1 to 10000, not %d", c.Kills)
+	}
+	if len(c.Worker) > longestName {
+		return opts, fmt.Errorf("--worker: the system cuts the name of a process off after %d bytes, and %q is longer", longestName, c.Worker)
+	}
 	if opts.Seed == 0 {
 		opts.Seed = uint64(rand.Uint32()) + 1
 	}
@@ -142,8 +155,25 @@ func (c *cli) options() (opts conformance.Options, err error) {
 	if strings.TrimSpace(c.Command) == "" {
 		return opts, errors.New("COMMAND is missing: how is the forwarder started?")
 	}
-	opts.Command, err = conformance.ParseCommand(c.Command)
-	return opts, err
+	if opts.Command, err = conformance.ParseCommand(c.Command); err != nil {
+		return opts, err
+	}
+	opts.Worker = c.worker(opts.Command)
+	return opts, nil
+}
+
+// longestName is how much /proc/PID/comm holds of a process's name.
+const longestName = 15
+
+// worker is the name of the process that the forwarder claims to survive; "" if it claims nothing.
+func (c *cli) worker(command conformance.Command) string {
+	switch {
+	case c.Worker == "none":
+		return ""
+	case c.Worker == "" && command.Has("--survive"):
+		return "tcpproxy-worker"
+	}
+	return c.Worker
 }
 
 func expression(flag, text string) (*regexp.Regexp, error) {

@@ -48,6 +48,9 @@ func TestMain(m *testing.M) {
 // rule is the timeout that the forwarder is given, instead of 10 s: the cases are all about its multiples.
 const rule = 4 * time.Second
 
+// faultyWorker is the process whose death the forwarder survives, with --survive and with the faults that are about that.
+const faultyWorker = "faulty-worker"
+
 // command is how the tester is to start the forwarder with a fault ("" for none).
 func command(fault string) string {
 	words := []string{faulty, "--timeout", rule.String()}
@@ -59,11 +62,12 @@ func command(fault string) string {
 
 // run is what the tester says as JSON.
 type run struct {
-	Seed    uint64
-	Passed  int
-	Failed  int
-	Skipped int
-	Cases   []struct {
+	Seed      uint64
+	Passed    int
+	Failed    int
+	Skipped   int
+	Unclaimed int `json:"not_claimed"`
+	Cases     []struct {
 		Name, Verdict, Expected, Came, Skipped, Alone string
 	}
 }
@@ -131,6 +135,10 @@ func TestNoFault(t *testing.T) {
 	if skipped := results.with("skipped"); !slices.Equal(skipped, []string{"size-huge"}) {
 		t.Errorf("skipped: %q", skipped)
 	}
+	if unclaimed := results.with("not claimed"); len(unclaimed) < 10 || len(unclaimed) != results.Unclaimed ||
+		slices.ContainsFunc(unclaimed, func(name string) bool { return !strings.HasPrefix(name, "killed-") }) {
+		t.Errorf("%d not claimed: %q", results.Unclaimed, unclaimed)
+	}
 }
 
 // TestFaults: every fault fails the cases that are about it, and leaves those that are not.
@@ -177,6 +185,11 @@ func TestFaults(t *testing.T) {
 		{"deaf", []string{"terminate", "interrupt", "drain"}, []string{"port-taken", "usage"}},
 		{"ipv4-only", []string{"ipv6-client"}, []string{"ipv6-destination", "named-destination"}},
 		{"quiet-usage", []string{"usage"}, []string{"port-taken", "terminate"}},
+		{"forgets-all", []string{"killed-upload", "killed-half-closed", "killed-storm", "killed-drain", "killed-many"}, []string{"both-ways"}},
+		{"loses-held", []string{"killed-stalled", "killed-slow-readers"}, []string{"killed-many", "both-ways"}},
+		{"repeats-held", []string{"killed-stalled", "killed-slow-readers"}, []string{"killed-many", "both-ways"}},
+		{"forgets-resets", []string{"killed-resets"}, []string{"killed-half-closed", "killed-upload"}},
+		{"hoards", []string{"killed-resets", "killed-many"}, []string{"killed-ping-pong", "killed-drain"}},
 	}
 	var known []string
 	for _, f := range faults {
@@ -206,7 +219,8 @@ func TestFaults(t *testing.T) {
 			var o outcome
 			cases := strings.Join(slices.Concat(f.fails, f.passes), "|")
 			for range 2 { // a second time, as in TestNoFault
-				o.results, o.output, o.code, o.err = try(dir, command(f.name), "--many", "100", "--jobs", "2", "--run", "^("+cases+")$")
+				o.results, o.output, o.code, o.err = try(dir, command(f.name), "--many", "100", "--jobs", "2", "--worker", faultyWorker,
+					"--run", "^("+cases+")$")
 				if o.err != nil || slices.Equal(o.results.with("failed"), f.fails) {
 					break
 				}

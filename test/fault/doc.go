@@ -1,6 +1,6 @@
-// Package fault kills the actors of a proxy on purpose, at a named place and time, waits for what becomes of them, and checks that no byte
-// is lost by it. It is a library for tests: of this proxy, and of programs that embed it. From a module of your own it is imported with a
-// replace directive in your go.mod; testdata/outside is a complete one.
+// Package fault kills the actors of a proxy on purpose, at a named place and time, or its process; it waits for what becomes of them, and
+// checks that no byte is lost by it. It is a library for tests: of this proxy, and of programs that embed it. From a module of your own it
+// is imported with a replace directive in your go.mod; testdata/outside is a complete one.
 //
 // # Killing
 //
@@ -20,6 +20,20 @@
 //
 // Two ways to die need no plan, since they come between two messages rather than in the middle of one: [Fail] sends the message that
 // makes an actor panic, and [Stop] stops one from outside. The proxy's own method Kill does either, and says if there is no such actor.
+//
+// # Killing processes
+//
+// A tcpproxy --survive that a test has started outlives its process, not only its actors. [Processes] finds worker and holder by the PID of
+// the keeper, which is the process that was started; [Family.KillWorker] and [Family.KillHolder] kill with SIGKILL, wait until there is
+// another in its place, and tell how soon that was. Linux only.
+//
+//	family := fault.Processes(keeper.Process.Pid)      an *exec.Cmd, started with --survive
+//	replacement, err := family.KillWorker(ctx)         amid the traffic
+//	fmt.Println(replacement)                           process 4711 was killed: 4712 took its place after 9ms
+//	got := in.Expect(server, 1<<20)                    a Stream: not a byte was lost
+//
+// A holder killed with the worker takes the connections with it, so each kill waits for both first. A worker that dies more than
+// --max-restarts times within --within is given up: a test that kills more often starts the program with more of them.
 //
 // # Waiting
 //

@@ -11,11 +11,11 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"tcpproxy/test/fault"
 	"tcpproxy/test/freeport"
 )
 
@@ -48,9 +48,6 @@ func UnderRace() bool {
 	return false
 }
 
-// families numbers the programs of this process.
-var families atomic.Int64
-
 // Program is a running tcpproxy. With --survive it is the keeper; see Worker and Holder.
 type Program struct {
 	T    testing.TB
@@ -58,7 +55,8 @@ type Program struct {
 	Log  *Journal
 	Addr string // what it listens on
 
-	ended chan struct{} // closed when the process is gone
+	processes *fault.Family
+	ended     chan struct{} // closed when the process is gone
 }
 
 // Start runs a binary before a destination, on a loopback port of its choosing, until the end of the test. env is added to its environment.
@@ -92,12 +90,13 @@ func Spawn(t testing.TB, binary string, env []string, args ...string) *Program {
 	p := &Program{T: t, Cmd: exec.Command(binary, args...), Log: &Journal{}, ended: make(chan struct{})}
 	p.Cmd.Stderr = p.Log
 	p.Cmd.WaitDelay = time.Second // should a process be left behind that has standard error open
-	tag := fmt.Sprintf("%s%d-%d", mark, os.Getpid(), families.Add(1))
-	p.Cmd.Env = append(append(os.Environ(), "GORACE=atexit_sleep_ms=0", tag), env...)
+	mark := fault.Mark()          // by which its processes are told at the end, whoever their parent has become
+	p.Cmd.Env = append(append(os.Environ(), "GORACE=atexit_sleep_ms=0", mark), env...)
 	p.Cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := p.Cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	p.processes = fault.Processes(p.PID(), mark)
 	go func() {
 		_ = p.Cmd.Wait() // how it ended is in Cmd.ProcessState
 		close(p.ended)

@@ -7,7 +7,7 @@ import (
 
 // Case is one thing that a forwarder must do.
 type Case struct {
-	Phase   int    // 1 to 6
+	Phase   int    // 1 to 7
 	Name    string // unique over all phases
 	Title   string // one line for the report
 	Sends   string // what the peers do
@@ -15,9 +15,11 @@ type Case struct {
 	Why     string // what goes wrong in practice when it does not
 	Source  string // where the expectation comes from, if it is not common sense
 
-	// Limit is the case's deadline, and Timeouts is how many timeouts of the forwarder (Options.Rule) are waited for in addition.
+	// Limit is the case's deadline. Timeouts is how many timeouts of the forwarder (Options.Rule) are waited for in addition, and PerKill
+	// the time for each of the kills (Options.Kills).
 	Limit    time.Duration
 	Timeouts float64
+	PerKill  time.Duration
 
 	// Load says what the case costs the machine, for the Runner to decide what may run beside it.
 	Load Load
@@ -53,11 +55,13 @@ const (
 	NeedIPv6
 	// NeedHuge: the user is willing to wait for gigabytes.
 	NeedHuge
+	// NeedSurvival: the forwarder claims that connections outlive the process that serves them (Options.Worker).
+	NeedSurvival
 )
 
 // limit is the whole time that the case may take.
-func (c Case) limit(rule time.Duration) time.Duration {
-	return c.Limit + time.Duration(c.Timeouts*float64(rule))
+func (c Case) limit(o *Options) time.Duration {
+	return c.Limit + time.Duration(c.Timeouts*float64(o.ruleOrDefault())) + time.Duration(o.Kills)*c.PerKill
 }
 
 // Phases are the headings of the report; the index is the phase's number.
@@ -68,6 +72,7 @@ var Phases = []string{
 	4: "(reset, refused, unreachable) checking abnormal ends",
 	5: "(thousands of connections) checking descriptors and memory",
 	6: "(start, stop, limits, addresses) checking the forwarder's life",
+	7: "(kill -9 of the worker process) checking that connections survive it",
 }
 
 // Cases returns every case, by phase.
@@ -77,5 +82,6 @@ func Cases() []Case {
 		backPressure(), hanging(), silence(),
 		resets(), many(),
 		lifecycle(), shortage(), addresses(), urgentData(),
+		survival(),
 	)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -70,6 +71,9 @@ func (c Command) argv(host string, port, listen int, dir string) []string {
 	}
 	return argv
 }
+
+// Has reports whether a word is among the command's arguments.
+func (c Command) Has(word string) bool { return len(c.words) > 0 && slices.Contains(c.words[1:], word) }
 
 // wantsDir reports whether the template asks for a directory.
 func (c Command) wantsDir() bool { return strings.Contains(strings.Join(c.words, " "), "{dir}") }

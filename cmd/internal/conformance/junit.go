@@ -39,10 +39,13 @@ type junitMessage struct {
 	Text    string `xml:",chardata"`
 }
 
-// WriteJUnit writes the results in the form that build servers read, a suite for each phase.
+// WriteJUnit writes the results in the form that build servers read, a suite for each phase. What is not claimed is
+// skipped in that form, which has no other word; the message says which it is.
 func WriteJUnit(out io.Writer, opts *Options, results []Result) error {
 	count := Count(results)
-	all := junitSuites{Name: opts.Command.Text, Tests: len(results), Failures: count[Failed], Skipped: count[Skipped]}
+	all := junitSuites{
+		Name: opts.Command.Text, Tests: len(results), Failures: count[Failed], Skipped: count[Skipped] + count[NotClaimed],
+	}
 	for phase := 1; phase < len(Phases); phase++ {
 		var mine []Result
 		took := 0.0
@@ -57,7 +60,7 @@ func WriteJUnit(out io.Writer, opts *Options, results []Result) error {
 		count := Count(mine)
 		suite := junitSuite{
 			Name: fmt.Sprintf("phase %d", phase), Time: fmt.Sprintf("%.3f", took),
-			Tests: len(mine), Failures: count[Failed], Skipped: count[Skipped],
+			Tests: len(mine), Failures: count[Failed], Skipped: count[Skipped] + count[NotClaimed],
 		}
 		for _, r := range mine {
 			c := junitCase{
@@ -70,6 +73,8 @@ func WriteJUnit(out io.Writer, opts *Options, results []Result) error {
 					r.Sends, r.Expected, r.Came, opts.Alone(r.Case))}
 			case Skipped:
 				c.Skipped = &junitMessage{Message: r.Came}
+			case NotClaimed:
+				c.Skipped = &junitMessage{Message: string(NotClaimed) + ": " + r.Came}
 			}
 			suite.Cases = append(suite.Cases, c)
 		}

@@ -17,6 +17,13 @@ type peer struct {
 	t    *Trial
 }
 
+// Read counts the bytes that have arrived at any peer of the trial: by them a case sees that connections go on.
+func (p *peer) Read(b []byte) (int, error) {
+	n, err := p.TCPConn.Read(b)
+	p.t.moved.Add(int64(n))
+	return n, err
+}
+
 // chunk is how much is sent or received at once.
 const chunk = 64 << 10
 
@@ -61,10 +68,8 @@ func (p *peer) expect(s stream, off, n int64) error {
 		b := buf[:min(n-got, chunk)]
 		m, err := p.Read(b)
 		if i := s.check(b[:m], scratch, off+got); i >= 0 {
-			var want [1]byte
-			s.fill(want[:], off+got+int64(i))
 			return wrong(fmt.Sprintf("the %s to receive the %s that were sent, unchanged", p.name, size(off+n)),
-				"byte %d is %#02x instead of %#02x", off+got+int64(i), b[i], want[0])
+				"%s", s.diagnose(b[i:m], off+got+int64(i)))
 		}
 		got += int64(m)
 		if err != nil && got < n {
@@ -134,7 +139,7 @@ func (p *peer) drain(s stream, off int64, within time.Duration) (n int64, end en
 		m, err := p.Read(buf)
 		if i := s.check(buf[:m], scratch, off+n); i >= 0 {
 			return n, "", wrong(fmt.Sprintf("the %s to receive the bytes that were sent, unchanged", p.name),
-				"a different byte at position %d", off+n+int64(i))
+				"%s", s.diagnose(buf[i:m], off+n+int64(i)))
 		}
 		n += int64(m)
 		if err != nil {
@@ -167,16 +172,26 @@ const blocked = 500 * time.Millisecond
 // fillUp sends s from position off until nobody takes any more, or until limit bytes are sent. It returns how much was taken and
 // when the last byte was.
 func (p *peer) fillUp(s stream, off, limit int64) (sent int64, last time.Time, err error) {
+	return p.fillUpWith(s, off, limit, chunk, 0)
+}
+
+// fillUpWith is fillUp with pieces of a size, and a pause before each.
+func (p *peer) fillUpWith(s stream, off, limit, piece int64, pause time.Duration) (sent int64, last time.Time, err error) {
 	raw, err := p.SyscallConn()
 	if err != nil {
 		return 0, last, err
 	}
 	defer func() { _ = p.SetWriteDeadline(p.t.deadline) }()
-	buf := make([]byte, chunk)
+	buf := make([]byte, piece)
 	last = time.Now()
 	for sent < limit {
-		b := buf[:min(limit-sent, chunk)]
+		b := buf[:min(limit-sent, piece)]
 		s.fill(b, off+sent)
+		if pause > 0 {
+			if err := p.t.pause(pause); err != nil {
+				return sent, last, err
+			}
+		}
 		_ = p.SetWriteDeadline(time.Now().Add(blocked))
 		// A plain Write would go on until the whole chunk is taken and hide when the last byte of a part was.
 		var n int

@@ -16,6 +16,7 @@ import (
 // process is what /proc says about one process.
 type process struct {
 	pid, parent, group int
+	name               string // 15 bytes at most
 	zombie             bool
 	started            uint64 // since boot, in ticks: tells a process from a later one with the same number
 	cpu                time.Duration
@@ -39,7 +40,8 @@ func readProcess(pid int) (process, bool) {
 	number := func(i int) int { n, _ := strconv.Atoi(fields[i]); return n }
 	started, _ := strconv.ParseUint(fields[19], 10, 64)
 	return process{
-		pid: pid, parent: number(1), group: number(2), started: started, zombie: fields[0] == "Z" || fields[0] == "X",
+		pid: pid, parent: number(1), group: number(2), name: string(text[bytes.IndexByte(text, '(')+1 : end]),
+		started: started, zombie: fields[0] == "Z" || fields[0] == "X",
 		cpu: time.Duration(number(11)+number(12)) * ticks,
 	}, true
 }

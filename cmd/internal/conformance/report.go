@@ -24,7 +24,8 @@ type Report struct {
 
 // NewReport makes a report of a run with these options; live is whether out is a terminal.
 func NewReport(out io.Writer, opts *Options, live bool) *Report {
-	r := &Report{out: out, opts: opts, live: live, total: len(opts.Select()), begin: time.Now()}
+	claimed := slices.DeleteFunc(opts.Select(), func(c Case) bool { return !opts.claims(c) })
+	r := &Report{out: out, opts: opts, live: live, total: len(claimed), begin: time.Now()}
 	fmt.Fprintf(out, "testing %s with seed %d\n", opts.Command.Text, opts.Seed)
 	return r
 }
@@ -56,6 +57,8 @@ func (r *Report) Result(result Result) {
 		fmt.Fprintf(r.out, "  ok    %-20s %s  %s\n", result.Name, result.Title, seconds(result.Took))
 	case Skipped:
 		fmt.Fprintf(r.out, "  skip  %-20s %s: %s\n", result.Name, result.Title, result.Came)
+	case NotClaimed:
+		fmt.Fprintf(r.out, "  -     %-20s %s: %s\n", result.Name, result.Title, NotClaimed)
 	case Failed:
 		fmt.Fprintf(r.out, "  FAIL  %-20s %s  %s\n", result.Name, result.Title, seconds(result.Took))
 		for _, line := range [][2]string{
@@ -77,8 +80,15 @@ func (r *Report) Result(result Result) {
 func (r *Report) Close(results []Result) bool {
 	r.wipe()
 	count := Count(results)
-	fmt.Fprintf(r.out, "\n%d passed, %d failed, %d skipped in %s\n",
-		count[Passed], count[Failed], count[Skipped], seconds(time.Since(r.begin)))
+	unclaimed := ""
+	if n := count[NotClaimed]; n > 0 {
+		unclaimed = fmt.Sprintf(", %d not claimed", n)
+	}
+	fmt.Fprintf(r.out, "\n%d passed, %d failed, %d skipped%s in %s\n",
+		count[Passed], count[Failed], count[Skipped], unclaimed, seconds(time.Since(r.begin)))
+	if unclaimed != "" {
+		fmt.Fprintf(r.out, "not claimed: %s\n", notClaimed)
+	}
 	return count[Failed] == 0
 }
 

@@ -27,10 +27,15 @@ type Options struct {
 	// DrainSignal makes the forwarder finish what it has begun and end; 0 if there is no such signal.
 	DrainSignal syscall.Signal
 
-	Jobs int    // how many cases work at the same time; cases that only wait do not count
-	Many int    // how many connections the cases of phase 5 make
-	Huge bool   // run the case that sends more than 4 GiB
-	Seed uint64 // all bytes and random choices follow from it
+	// Worker is the name of the process, as /proc/PID/comm has it, whose death the forwarder claims to survive with all connections;
+	// "" if it does not claim that of any.
+	Worker string
+
+	Jobs  int    // how many cases work at the same time; cases that only wait do not count
+	Many  int    // how many connections the cases of phase 5 make, and the one of phase 7 that is about many
+	Kills int    // how often each case of phase 7 kills the worker
+	Huge  bool   // run the case that sends more than 4 GiB
+	Seed  uint64 // all bytes and random choices follow from it
 }
 
 // ShortestRule is the shortest timeout that the cases can tell from what should happen at once.
@@ -54,6 +59,8 @@ const (
 	Passed  Verdict = "passed"
 	Failed  Verdict = "failed"
 	Skipped Verdict = "skipped"
+	// NotClaimed is a case about something that the forwarder does not promise: nobody can hold it against it.
+	NotClaimed Verdict = "not claimed"
 )
 
 // Result is the outcome of one case.
@@ -61,9 +68,9 @@ type Result struct {
 	Case
 	Verdict  Verdict
 	Expected string        // if it failed
-	Came     string        // if it failed; if it was skipped, why
+	Came     string        // if it failed; if it was skipped or not claimed, why
 	Notes    []string      // readings that are neither right nor wrong
-	Took     time.Duration // 0 if it was skipped
+	Took     time.Duration // 0 if it was not run
 }
 
 // Select returns the cases that the options ask for, by phase.
@@ -94,6 +101,12 @@ func (o *Options) lacks(c Case) string {
 	}
 	return ""
 }
+
+// claims reports whether a case is about something that the forwarder promises.
+func (o *Options) claims(c Case) bool { return c.Needs&NeedSurvival == 0 || o.Worker != "" }
+
+// notClaimed is why a case is not held against the forwarder.
+const notClaimed = "the forwarder does not claim to survive its processes (--survive in its command, or --worker)"
 
 // Observer is told of the progress. Its methods are called one at a time.
 type Observer interface {
@@ -198,6 +211,10 @@ func (r *run) all() []Result {
 
 // one runs one case and reports it.
 func (r *run) one(ctx context.Context, i int, c Case) {
+	if !r.opts.claims(c) {
+		r.report(i, Result{Case: c, Verdict: NotClaimed, Came: notClaimed})
+		return
+	}
 	if why := r.opts.lacks(c); why != "" {
 		r.report(i, Result{Case: c, Verdict: Skipped, Came: why})
 		return
@@ -214,7 +231,7 @@ func (r *run) one(ctx context.Context, i int, c Case) {
 
 // trial makes a trial whose sockets are closed when its time is up.
 func (r *run) trial(ctx context.Context, c Case) (*Trial, context.CancelFunc) {
-	limit := c.limit(r.opts.ruleOrDefault())
+	limit := c.limit(r.opts)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	t := &Trial{
 		c: c, opts: r.opts, ctx: ctx, deadline: time.Now().Add(limit), portPool: r.ports, over: make(chan struct{}),
@@ -275,8 +292,11 @@ func (o *Options) Alone(c Case) string {
 	} else if o.Rule != defaultRule {
 		words = append(words, "--timeout-rule", o.Rule.String())
 	}
-	if c.Phase == 5 {
+	if c.Phase == 5 || c.Phase == 7 {
 		words = append(words, "--many", fmt.Sprint(o.Many))
+	}
+	if c.Phase == 7 {
+		words = append(words, "--kills", fmt.Sprint(o.Kills), "--worker", quote(o.Worker))
 	}
 	if c.Needs&NeedDrain != 0 && o.DrainSignal != syscall.SIGTERM {
 		words = append(words, "--drain-signal", drainName(o.DrainSignal))

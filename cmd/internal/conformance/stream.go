@@ -60,3 +60,32 @@ func (s stream) check(b, scratch []byte, off int64) int {
 	}
 	return -1
 }
+
+const (
+	// searched is how far around a wrong byte the place is looked for that it belongs to, and certain how many bytes in a row are no
+	// coincidence.
+	searched = 4 << 20
+	certain  = 8
+)
+
+// diagnose says what is wrong with a stream of which b came instead of the bytes from position off on. b begins with a wrong byte.
+func (s stream) diagnose(b []byte, off int64) string {
+	var want [1]byte
+	s.fill(want[:], off)
+	said := fmt.Sprintf("byte %d is %#02x instead of %#02x", off, b[0], want[0])
+	if len(b) < certain {
+		return said
+	}
+	begin := max(0, off-searched)
+	around := make([]byte, int(off-begin)+searched)
+	s.fill(around, begin)
+	at := int(off - begin)
+	// A shift of the whole rest, and not a few bytes that are others: then what comes after the wrong byte is found elsewhere.
+	if n := bytes.Index(around[at:], b[:certain]); n > 0 {
+		return fmt.Sprintf("%s: %d bytes are missing there", said, n)
+	}
+	if n := bytes.LastIndex(around[:min(at+certain-1, len(around))], b[:certain]); n >= 0 && n < at {
+		return fmt.Sprintf("%s: the last %d bytes before it came again", said, at-n)
+	}
+	return said
+}

@@ -2,6 +2,8 @@ package conformance
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -48,4 +50,31 @@ func TestStreamOfSeed(t *testing.T) {
 			t.Error("a different seed, case or number gives the same stream")
 		}
 	}
+}
+
+// What is told of a wrong byte is where it is, and how many are missing there or came again.
+func TestStreamDiagnosis(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := stream(rapid.Uint64().Draw(t, "stream"))
+		off := rapid.Int64Range(searched, 1<<40).Draw(t, "off")
+		shift := rapid.Int64Range(1, searched-chunk).Draw(t, "shift")
+		b := make([]byte, rapid.IntRange(certain, chunk).Draw(t, "length"))
+		place := fmt.Sprintf("byte %d is ", off)
+		s.fill(b, off+shift)
+		if said := s.diagnose(b, off); !strings.HasPrefix(said, place) ||
+			!strings.HasSuffix(said, fmt.Sprintf(": %d bytes are missing there", shift)) {
+			t.Fatalf("%d bytes lost: %s", shift, said)
+		}
+		s.fill(b, off-shift)
+		if said := s.diagnose(b, off); !strings.HasPrefix(said, place) ||
+			!strings.HasSuffix(said, fmt.Sprintf(": the last %d bytes before it came again", shift)) {
+			t.Fatalf("%d bytes repeated: %s", shift, said)
+		}
+		s.fill(b, off)
+		b[0] ^= 1
+		if said := s.diagnose(b, off); !strings.HasPrefix(said, place) || strings.Contains(said, "bytes") {
+			t.Fatalf("a byte changed: %s", said)
+		}
+	})
 }

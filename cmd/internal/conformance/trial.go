@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -23,7 +24,8 @@ type Trial struct {
 	rng      *rand.Rand // for the case's own goroutine only
 	portPool *ports
 
-	over chan struct{} // closed when the sockets are
+	over  chan struct{} // closed when the sockets are
+	moved atomic.Int64  // how many bytes have arrived at the peers
 
 	mu         sync.Mutex
 	released   bool
@@ -299,7 +301,7 @@ func (t *Trial) verdict(err error) (expected, came string) {
 	doing, forwarders := t.doing, t.forwarders
 	t.mu.Unlock()
 	if t.ctx.Err() != nil {
-		came += fmt.Sprintf("; the case's time of %v is up", t.c.limit(t.rule()))
+		came += fmt.Sprintf("; the case's time of %v is up", t.c.limit(t.opts))
 	}
 	if doing != "" {
 		came += "; while " + doing

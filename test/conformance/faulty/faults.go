@@ -40,6 +40,11 @@ var faults = []fault{
 	{"deaf", "does not end when told to", deaf},
 	{"ipv4-only", "listens on IPv4 only", ipv4Only},
 	{"quiet-usage", "says nothing of wrong arguments", quietUsage},
+	{"forgets-all", "survives its worker, and loses all connections", forgetsAll},
+	{"loses-held", "survives its worker, but for what that had read and not yet written", losesHeld},
+	{"repeats-held", "survives its worker, and writes again what that had written just before", repeatsHeld},
+	{"forgets-resets", "survives its worker, and takes for ended what that knew to be reset", forgetsResets},
+	{"hoards", "survives its worker, and leaves sockets open each time", hoards},
 }
 
 // switchOn switches on the fault of this name; no name, no fault.

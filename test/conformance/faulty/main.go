@@ -1,7 +1,7 @@
 // Command faulty is a TCP forwarder that can be told to be wrong in one way. Without a fault it is right, and test-proxy must pass
 // it; with one, test-proxy must fail the cases that are about it.
 //
-//	faulty [--fault NAME] [--timeout 10s] destination-host destination-port listen-port
+//	faulty [--survive] [--fault NAME] [--timeout 10s] destination-host destination-port listen-port
 //
 // It is written for being understood and broken, not for speed: two goroutines for each connection, and one that watches them all.
 package main
@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -26,7 +27,7 @@ func main() {
 	}
 	fmt.Fprintf(os.Stderr, "faulty: %v\n", err)
 	if errors.Is(err, errUsage) {
-		fmt.Fprintln(os.Stderr, "usage: faulty [--fault NAME] [--timeout DURATION] destination-host destination-port listen-port")
+		fmt.Fprintln(os.Stderr, "usage: faulty [--survive] [--fault NAME] [--timeout DURATION] destination-host destination-port listen-port")
 		os.Exit(2)
 	}
 	os.Exit(1)
@@ -39,6 +40,7 @@ func run(args []string) error {
 	flags.SetOutput(io.Discard)
 	name := flags.String("fault", "", "what to do wrong")
 	list := flags.Bool("list", false, "list the faults")
+	survive := flags.Bool("survive", false, "let connections outlive the process that relays, which is called "+workerName)
 	timeout := flags.Duration("timeout", 10*time.Second, "how long a side may hang")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("%w: %v", errUsage, err)
@@ -50,6 +52,7 @@ func run(args []string) error {
 		return nil
 	}
 	p := newProxy(*timeout)
+	p.survive = *survive
 	if err := p.switchOn(*name); err != nil {
 		return err
 	}
@@ -61,7 +64,13 @@ func run(args []string) error {
 	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	return p.serve(signals)
+	switch {
+	case !p.survive:
+		return p.serve(signals)
+	case slices.Contains(os.Environ(), workerMark):
+		return p.work()
+	}
+	return p.keep(signals)
 }
 
 // parse takes the three arguments.

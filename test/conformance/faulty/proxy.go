@@ -40,6 +40,14 @@ type proxy struct {
 	hung       func(s *session, now time.Time) bool      // tells a session of which a side does not take its bytes
 	idle       func(s *session, now time.Time) bool      // tells a session that is silent
 	unread     func(s *session) bool                     // tells a session that only seems silent
+	relay      func(client, server *net.TCPConn)         // relays between two sockets to their end
+
+	survive      bool // let a worker relay, which may be killed; the rest is what is wrong then
+	tellsNoReset bool // the worker keeps to itself that a side is gone
+	forgetful    bool // the next worker gets no connections
+	takesFirst   bool // the worker takes bytes before it has given them
+	repeats      bool // the worker does not ask what was given before it
+	hoards       bool // the keeper does not close the copies that it hands over
 }
 
 func newProxy(timeout time.Duration) *proxy {
@@ -61,6 +69,7 @@ func newProxy(timeout time.Duration) *proxy {
 		return s.up.silent(now, p.timeout) && s.down.silent(now, p.timeout)
 	}
 	p.unread = (*session).unread
+	p.relay = func(client, server *net.TCPConn) { p.run(newSession(p, client, server)) }
 	return p
 }
 
@@ -105,16 +114,20 @@ func (p *proxy) serveClient(client *net.TCPConn) {
 		p.refused(client, err)
 		return
 	}
-	s := newSession(p, client, conn.(*net.TCPConn))
+	p.live.Add(1)
+	p.relay(client, conn.(*net.TCPConn))
+	p.live.Done()
+}
+
+// run runs a session to its end, with the watch looking at it.
+func (p *proxy) run(s *session) {
 	p.mu.Lock()
 	p.sessions[s] = true
 	p.mu.Unlock()
-	p.live.Add(1)
 	s.run()
 	p.mu.Lock()
 	delete(p.sessions, s)
 	p.mu.Unlock()
-	p.live.Done()
 }
 
 func (p *proxy) awaitSessions() {

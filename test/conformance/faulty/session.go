@@ -15,7 +15,8 @@ import (
 type session struct {
 	p        *proxy
 	up, down *direction
-	dead     atomic.Bool // a side is gone: no stream that is still open will end in order
+	failing  func(*direction) // called when the side that a direction reads from is known to be gone, if it is not nil
+	dead     atomic.Bool      // a side is gone: no stream that is still open will end in order
 	over     sync.Once
 }
 
@@ -24,6 +25,7 @@ type direction struct {
 	s        *session
 	from, to *net.TCPConn
 
+	failed bool         // a worker before this one knew that the side to read from is gone
 	held   atomic.Bool  // bytes were read and not yet written
 	passed atomic.Int64 // how many bytes were written
 	moved  atomic.Int64 // when bytes last moved, in nanoseconds since 1970
@@ -108,6 +110,9 @@ func (d *direction) pump() {
 				// The side that does not take bytes any more may have sent some before; the other direction delivers them and
 				// comes upon the same end. If it has ended already, there is nothing left to wait for.
 				d.s.dead.Store(true)
+				if d.s.failing != nil {
+					d.s.failing(d.other())
+				}
 				if d.other().ended.Load() {
 					d.s.reset()
 				}
@@ -124,6 +129,9 @@ func (d *direction) pump() {
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
+			if d.s.failing != nil {
+				d.s.failing(d)
+			}
 			d.s.p.failed(d.s, d, err)
 			return
 		}

@@ -30,6 +30,7 @@ func peers() []peer {
 	const scripts = "test/conformance/peers/"
 	return []peer{
 		{"tcpproxy", []string{"git", "describe", "--always", "--dirty"}, "{bin}/tcpproxy", nil},
+		{"tcpproxy --survive", []string{"git", "describe", "--always", "--dirty"}, "{bin}/tcpproxy --survive", []string{"--phase", "7"}},
 		{"HAProxy", []string{"haproxy", "-v"}, scripts + "haproxy.sh {host} {port} {listen} {dir}", []string{"--drain-signal", "USR1"}},
 		{"nginx", []string{"nginx", "-v"}, scripts + "nginx.sh {host} {port} {listen} {dir}", []string{"--drain-signal", "QUIT"}},
 		{"socat", []string{"socat", "-V"},

@@ -48,7 +48,8 @@ func write(out io.Writer, outcomes []outcome, command string) {
 	if len(columns) == 0 {
 		return
 	}
-	fmt.Fprintf(out, "\n✓ passed, **✗** failed, – not applicable. The numbers lead to what came instead, below.\n\n| case | |")
+	fmt.Fprintf(out, "\n✓ passed, **✗** failed, – not applicable, · not claimed. "+
+		"The numbers lead to what came instead, below.\n\n| case | |")
 	for _, o := range columns {
 		fmt.Fprintf(out, " %s |", o.name)
 	}
@@ -66,6 +67,8 @@ func write(out io.Writer, outcomes []outcome, command string) {
 					cell = "✓"
 				case "skipped":
 					cell = "–"
+				case "not claimed":
+					cell = "·"
 				default:
 					notes = append(notes, fmt.Sprintf("%s, %s: expected %s; came %s", o.name, name, r.Expected, shorten(r.Came)))
 					cell = fmt.Sprintf("**✗** %d", len(notes))
