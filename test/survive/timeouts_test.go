@@ -21,16 +21,38 @@ import (
 
 const (
 	timeout = 2 * time.Second
-	// killsApart is how long a worker lives in these tests: each timeout passes through some lives.
-	killsApart = 300 * time.Millisecond
+	// lives is how long a worker serves in these tests: each timeout passes through some lives. A session looks at its timeouts every
+	// 200 ms, so no timeout comes while no worker lives as long.
+	lives = 300 * time.Millisecond
 	// late is how much later than it should a timeout may end something on a busy machine.
-	late = 4 * time.Second
+	late = 8 * time.Second
 )
 
-// underKills kills the worker all the time while a function runs.
+// underKills kills each worker that has served for a while, as long as a function runs.
 func underKills(t *testing.T, m *survival.Memory, f func()) {
+	t.Helper()
 	over, killed := make(chan struct{}), make(chan int)
-	go func() { killed <- killEvery(m, killsApart, over) }()
+	go func() {
+		n, last := 0, uint64(0)
+		for ; ; time.Sleep(time.Millisecond) { // between two looks
+			now := m.Generation.Load()
+			if serves(m) && now != last {
+				select {
+				case <-time.After(lives):
+					if kill(m) {
+						n, last = n+1, now
+					}
+				case <-over:
+				}
+			}
+			select {
+			case <-over:
+				killed <- n
+				return
+			default:
+			}
+		}
+	}()
 	f()
 	close(over)
 	if n := <-killed; n < 3 {
