@@ -172,23 +172,30 @@ const blocked = 500 * time.Millisecond
 // fillUp sends s from position off until nobody takes any more, or until limit bytes are sent. It returns how much was taken and
 // when the last byte was.
 func (p *peer) fillUp(s stream, off, limit int64) (sent int64, last time.Time, err error) {
-	return p.fillUpWith(s, off, limit, chunk, 0)
+	return p.fillUpWith(s, off, filling{limit: limit, piece: chunk})
 }
 
-// fillUpWith is fillUp with pieces of a size, and a pause before each.
-func (p *peer) fillUpWith(s stream, off, limit, piece int64, pause time.Duration) (sent int64, last time.Time, err error) {
+// filling is how a connection is filled up.
+type filling struct {
+	limit, piece int64         // how many bytes at most, and how many at once
+	pause        time.Duration // before each piece
+	until        time.Time     // when to be content with what was taken; zero is never
+}
+
+// fillUpWith is fillUp in another manner.
+func (p *peer) fillUpWith(s stream, off int64, with filling) (sent int64, last time.Time, err error) {
 	raw, err := p.SyscallConn()
 	if err != nil {
 		return 0, last, err
 	}
 	defer func() { _ = p.SetWriteDeadline(p.t.deadline) }()
-	buf := make([]byte, piece)
+	buf := make([]byte, with.piece)
 	last = time.Now()
-	for sent < limit {
-		b := buf[:min(limit-sent, piece)]
+	for sent < with.limit && (with.until.IsZero() || time.Now().Before(with.until)) {
+		b := buf[:min(with.limit-sent, with.piece)]
 		s.fill(b, off+sent)
-		if pause > 0 {
-			if err := p.t.pause(pause); err != nil {
+		if with.pause > 0 {
+			if err := p.t.pause(with.pause); err != nil {
 				return sent, last, err
 			}
 		}

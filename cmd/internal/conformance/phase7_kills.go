@@ -19,6 +19,8 @@ type killing struct {
 
 	// calm is set by a case in which no byte moves meanwhile, so that there is nothing to wait for between two kills.
 	calm bool
+	// until is when to be content with the kills that there were, if it is not zero.
+	until time.Time
 
 	done  atomic.Int64
 	last  time.Time     // when the last kill was
@@ -65,6 +67,9 @@ const aimless = 30 * time.Millisecond
 // kill kills, as often as the options say, each time as soon as there is a worker again and a random time after that.
 func (k *killing) kill() error {
 	for n := range k.t.opts.Kills {
+		if n > 0 && !k.until.IsZero() && time.Now().After(k.until) {
+			break
+		}
 		if err := k.once(); err != nil {
 			return err
 		}

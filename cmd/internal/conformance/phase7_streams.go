@@ -138,8 +138,12 @@ func killedStalled(t *Trial) error {
 		return err
 	}
 	// Once with as much as goes, and once in small pieces, which forwarders keep in another place than bulk.
+	// In a part of the timeout, since in all of it a side that does not read is cut, and rightly.
+	soon := time.Now().Add(t.rule() / 4)
 	var fills, reads []func() error
-	for i, piece := range []int64{chunk, 3000} {
+	for i, with := range []filling{
+		{limit: fillLimit, piece: chunk, until: soon}, {limit: fillLimit, piece: 4000, pause: 100 * time.Microsecond, until: soon},
+	} {
 		client, server, err := t.established(f, d, dialing{receiveBuffer: smallBuffer})
 		if err != nil {
 			return err
@@ -147,7 +151,7 @@ func killedStalled(t *Trial) error {
 		for j, way := range [][2]*peer{{client, server}, {server, client}} {
 			from, to, s, sent := way[0], way[1], t.stream(2*i+j), int64(0)
 			fills = append(fills, func() (err error) {
-				sent, _, err = from.fillUpWith(s, 0, fillLimit, piece, time.Duration(i)*100*time.Microsecond)
+				sent, _, err = from.fillUpWith(s, 0, with)
 				return err
 			})
 			reads = append(reads, func() error {
@@ -165,7 +169,7 @@ func killedStalled(t *Trial) error {
 	}
 	t.step("")
 	k := t.killing(f)
-	k.calm = true
+	k.calm, k.until = true, time.Now().Add(t.rule()/4)
 	if err := k.amid(); err != nil {
 		return err
 	}

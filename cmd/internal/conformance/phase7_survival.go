@@ -38,8 +38,8 @@ func survival() []Case {
 		},
 		{
 			Name: "killed-stalled", Title: "peers that read nothing for a while",
-			Sends: "at full speed and in small pieces until nobody takes any more, in either direction, then nothing until the last kill; " +
-				"then the rest is read, " + soonFull,
+			Sends: "at full speed and in small pieces until nobody takes any more, in either direction, then nothing until the last kill, " +
+				"or for half of the timeout; then the rest is read, " + soonFull,
 			Why:  "all buffers on the way are full, and nothing tells the next worker what is in them",
 			Load: Waiting, run: killedStalled,
 		},
