@@ -108,7 +108,7 @@ func damageOne(t *testing.T, random *rand.Rand, mild bool, damage func(kept, *ra
 			t.Fatal(err)
 		}
 		if i%2 == 0 {
-			if err := s.Expect(c, 2<<20); err != nil {
+			if err := s.Expect(c, 8<<20); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -136,7 +136,18 @@ func TestGapIsNoSilence(t *testing.T) {
 	p := program.Start(t, plain, nil, startEcho(t).addr(), "--survive", "--idle-timeout", "2s")
 	m := state(t, p)
 	all := openIdle(t, p.Addr, 2)
-	program.Eventually(t, program.Patience, "somebody stands by", func() bool { return m.Holder.Load() != 0 })
+	program.Eventually(t, program.Patience, "somebody stands by, and the sessions have looked at themselves", func() bool {
+		looked := 0
+		for loop := range int(m.Loops.Load()) {
+			table := m.Table(loop)
+			for _, i := range table.Live() {
+				if _, known := table.Records[i].LastTook(1, 1); known { // of the one byte
+					looked++
+				}
+			}
+		}
+		return m.Holder.Load() != 0 && looked == len(all)
+	})
 	holder, generation := int(m.Holder.Load()), m.Generation.Load()
 	if err := syscall.Kill(holder, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
