@@ -84,7 +84,7 @@ type ActorFailed struct {
 	Strategy  string        `json:"strategy"`  // that of the supervisor
 	Directive string        `json:"directive"` // restart, resume, stop or escalate
 	Delay     time.Duration `json:"delay"`     // after which the directive is carried out
-	Kill      string        `json:"kill"`      // "panic" or "stop" if somebody made it fail (a Fail message, a stop from outside), "" if it is a defect
+	Kill      string        `json:"kill"`      // how somebody made it fail: "panic" (a Fail message) or "stop"; "" if it is a defect
 }
 
 // ActorKilled: chaos, or a caller of Proxy.Kill, is about to make an actor fail (Mode "panic") or to stop it ("stop"). What becomes of
@@ -104,8 +104,8 @@ type ActorRestarted struct {
 	Kill     string        `json:"kill"`  // as in the ActorFailed that led here
 }
 
-// ActorStopped: a supervisor has stopped an actor for good, in answer to a failure: its own, or that of somebody below it. Those that end with
-// the connection that they work for, or with the proxy, are not told of one by one.
+// ActorStopped: a supervisor has stopped an actor for good, in answer to a failure: its own, or that of somebody below it. Those that end
+// with the connection that they work for, or with the proxy, are not told of one by one.
 type ActorStopped struct {
 	PID    string `json:"pid"`
 	Reason string `json:"reason"`
