@@ -14,8 +14,8 @@ import (
 	"tcpproxy/test/program"
 )
 
-// TestMany kills the worker under sessions of which each has something to say at that moment, and measures how long they wait for the answer:
-// that is what a user may notice of the kill.
+// TestMany kills the worker under sessions of which each has something to say at that moment, and measures how long they wait for the
+// answer: that is what a user may notice of the kill.
 func TestMany(t *testing.T) {
 	for _, sessions := range []int{200, 5000} {
 		t.Run(fmt.Sprint(sessions), func(t *testing.T) { many(t, sessions) })

@@ -72,8 +72,8 @@ func noise(b []byte, r *rand.Rand) {
 // shift moves the fields by one word, but for the marks: as a program would that knows another layout.
 func shift(b []byte) { copy(b[8:offsetMarks], append([]byte(nil), b[:offsetMarks-8]...)) }
 
-// TestDamagedRecord changes what is kept of one session in the midst of a transfer, and kills the worker. That session is reset. Of all others
-// not a byte may be missing, and nobody may be given a byte of another's.
+// TestDamagedRecord changes what is kept of one session in the midst of a transfer, and kills the worker. That session is reset. Of all
+// others not a byte may be missing, and nobody may be given a byte of another's.
 func TestDamagedRecord(t *testing.T) {
 	rounds := 3
 	switch {

@@ -11,9 +11,9 @@ import (
 	"syscall"
 )
 
-// dieAt is the seam to die at, in passing it for the dieAfter-th time: TCPPROXY_SEAM="fill: end noted=3". Only one process dies, whoever takes
-// away the file that TCPPROXY_SEAM_TOKEN names; without that, each one does. With TCPPROXY_SEAM=list the names of the seams that are passed
-// go to standard error.
+// dieAt is the seam to die at, in passing it for the dieAfter-th time: TCPPROXY_SEAM="fill: end noted=3". Only one process dies, whoever
+// takes away the file that TCPPROXY_SEAM_TOKEN names; without that, each one does. With TCPPROXY_SEAM=list the names of the seams that
+// are passed go to standard error.
 var (
 	dieAt, dieAfter = readSeam(os.Getenv("TCPPROXY_SEAM"))
 	passed          atomic.Int64
