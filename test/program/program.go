@@ -108,13 +108,13 @@ func Spawn(t testing.TB, binary string, env []string, args ...string) *Program {
 
 // end kills what is left of the program, and looks at its log.
 func (p *Program) end() {
+	_ = p.Cmd.Process.Kill() // first: a keeper would make another worker
+	<-p.ended
 	for family := p.Family(); len(family) > 0; family = p.Family() {
 		for _, pid := range family {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
-	_ = p.Cmd.Process.Kill()
-	<-p.ended
 	for _, sign := range []string{"DATA RACE", "panic:", "fatal error:", "unknown message"} {
 		if p.Log.Has(sign) {
 			p.T.Errorf("the proxy's log tells of a defect (%q)", sign)
