@@ -183,8 +183,8 @@ func isTimeout(err error) bool {
 	return errors.As(err, &e) && e.Timeout()
 }
 
-// TestSlowReaderIsNotHung has a client take some bytes now and then, while no worker lives long enough to look twice. When the kills end,
-// the time before must count as what it was: progress.
+// TestSlowReaderIsNotHung has a client take some bytes now and then, while no worker lives long enough to look twice. When the kills
+// end, the time before must count as what it was: progress.
 func TestSlowReaderIsNotHung(t *testing.T) {
 	p := program.Start(t, plain, nil, startSource(t).addr(), "--survive", "--max-restarts", "1000",
 		"--idle-timeout", "0", "--hang-timeout", "2s")
