@@ -3,7 +3,6 @@ package actors
 import (
 	"fmt"
 	"sync/atomic"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -89,9 +88,8 @@ func newEndpoint(s *shared, name string, index, fd int) (*endpoint, error) {
 		shared: s, name: name, index: index, lane: l, fd: fd, connections: map[uint64]*connection{}, standing: make(chan struct{}),
 	}
 	if w := s.cfg.Survival; w != nil {
-		m := w.Memory()
-		e.table = m.Table(index)
-		l.loop.KeepOutside(wire.Outside{Notes: e.table.Notes, Chunks: e.table.Chunks}, time.Duration(survival.Monotonic()-m.Began.Load()))
+		e.table = w.Memory().Table(index)
+		l.loop.KeepOutside(wire.Outside{Notes: e.table.Notes, Chunks: e.table.Chunks}, s.began)
 	}
 	e.system = newSystem(s.log)
 	e.listener.role, e.acceptor.role, e.chaos.role = RoleListener, RoleAcceptor, RoleChaos

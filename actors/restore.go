@@ -34,14 +34,13 @@ type restorer struct {
 	memory   *survival.Memory
 	suspect  uint32 // the record that the process before was restoring when it ended, + 1; 0 = it was not
 	deaths   uint64 // how many processes in a row have ended in restoring that one
-	gap      int64  // how long nobody moved any bytes: nobody's silence
 	named    map[int]bool
 	restored int // sessions that go on
 }
 
 func newRestorer(s *shared) *restorer {
 	m := s.cfg.Survival.Memory()
-	r := &restorer{shared: s, worker: s.cfg.Survival, memory: m, gap: int64(m.Gap()), named: map[int]bool{}}
+	r := &restorer{shared: s, worker: s.cfg.Survival, memory: m, named: map[int]bool{}}
 	if before := m.Restoring.Load(); before != 0 {
 		r.suspect, r.deaths = uint32(before), before>>32+1
 	}
@@ -129,7 +128,7 @@ func (r *restorer) connection(e *endpoint, flows *wire.Restorer, number int, dea
 
 // revive makes the sockets and flows of a connection that goes on.
 func (r *restorer) revive(c *connection, flows *wire.Restorer, record *survival.Record, number int) error {
-	if !isPeer(int(record.ClientFD), record.Client()) {
+	if !wire.IsPeer(int(record.ClientFD), record.Client()) {
 		return errUnlike
 	}
 	c.early[client] |= fromBefore
@@ -138,7 +137,7 @@ func (r *restorer) revive(c *connection, flows *wire.Restorer, record *survival.
 	}
 	fd := [sides]int{int(record.ClientFD), int(record.ServerFD)}
 	c.peer[server] = record.Server()
-	if !isPeer(fd[server], c.peer[server]) {
+	if !wire.IsPeer(fd[server], c.peer[server]) {
 		return errUnlike
 	}
 	marks := record.Marks()
@@ -196,35 +195,23 @@ func stateOf(m survival.Marks) state {
 	}
 }
 
-// progress restores how the bytes were getting on. The gap between the processes is nobody's silence, as if time had stood still.
+// progress restores how the bytes were getting on. The gap between the processes is nobody's silence: the loops' clocks stood still.
 func (r *restorer) progress(c *connection, record *survival.Record) {
 	p := &c.progress
 	now := c.endpoint.lane.loop.Now()
 	for d := range sides {
-		p.moved[d] = min(record.Moved[d].Load()+r.gap, now)
-		c.keepMoved(d)
+		p.moved[d] = min(record.Moved[d].Load(), now)
 		unsent := c.socket[d.other()].Unsent()
 		p.taken[d] = int64(c.flow[d].Moved()) - int64(unsent)
 		p.waits[d] = unsent > 0 || c.flow[d].Held()
 		if at, same := record.LastTook(int(d), p.taken[d]); same {
-			p.takenAt[d] = min(at+r.gap, now)
+			p.takenAt[d] = min(at, now)
 		} else if p.taken[d] > 0 || p.waits[d] {
 			p.takenAt[d] = now // the peer took some since somebody last looked, or nobody has looked yet
 		}
 		c.keepTaken(d)
 	}
 	p.at = now
-}
-
-// isPeer reports whether a descriptor is a socket whose peer has that address. Of a connection that has ended the system has forgotten it.
-func isPeer(fd int, peer addrPort) bool {
-	_, to, ok := wire.IsConnected(fd)
-	return ok && (!to.IsValid() || samePeer(to, peer))
-}
-
-// samePeer compares without zones, which may be names or numbers, and takes an IPv4 address for the IPv6 one that stands for it.
-func samePeer(a, b addrPort) bool {
-	return a.Port() == b.Port() && a.Addr().Unmap().WithZone("") == b.Addr().Unmap().WithZone("")
 }
 
 // closeRest ends a connection that was being closed: it closes those of its sockets that the process before had not closed yet.
@@ -238,7 +225,7 @@ func (r *restorer) closeRest(c *connection, record *survival.Record) {
 	orderly := c.orderly()
 	for s, fd := range fds {
 		switch {
-		case fd < 0 || r.named[fd] || !isPeer(fd, c.peer[s]):
+		case fd < 0 || r.named[fd] || !wire.IsPeer(fd, c.peer[s]):
 		case orderly:
 			wire.CloseDescriptor(fd)
 		default:

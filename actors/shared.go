@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -20,6 +21,7 @@ type shared struct {
 	sessionStrategy Strategy                 // for sessions
 	supervision     atomic.Pointer[Strategy] // for the children of a session; from any goroutine
 	done            chan struct{}            // closed when everything has been released
+	began           time.Time                // the zero of the loops' clocks, if they go on from one process to the next
 }
 
 // fault is the seam for fault injection; see Config.Fault.

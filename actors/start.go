@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	cmap "github.com/orcaman/concurrent-map"
@@ -26,6 +27,9 @@ func Start(cfg Config, onEvent func(event any)) (*Proxy, error) {
 		return nil, err
 	}
 	s.addr = wire.LocalAddr(sockets[0])
+	if w := s.cfg.Survival; w != nil {
+		s.began = time.Now().Add(-w.Clock())
+	}
 	p := &Proxy{shared: s}
 	for i, fd := range sockets {
 		e, err := newEndpoint(s, listenerName(i, len(sockets)), i, fd)

@@ -16,13 +16,32 @@ const keepAliveAfter = 30 * time.Second
 
 // startWatchdog begins to watch when the first byte moves.
 func (s *Session) startWatchdog() {
-	switch next := s.nextCheck(); {
+	next := s.nextCheck()
+	if s.conn.restored() && next > 0 {
+		next = min(next, max(s.remains(), time.Millisecond)) // no worker may live long enough for the look after that
+	}
+	switch {
 	case s.conn.state != relaying:
 	case next > 0:
 		s.setReceiveTimeout(next)
 	case !s.conn.progress.probed:
 		s.setReceiveTimeout(keepAliveAfter)
 	}
+}
+
+// remains is how long it is, at the most, until a timeout is due.
+func (s *Session) remains() time.Duration {
+	cfg, p, now := &s.conn.endpoint.cfg, &s.conn.progress, s.conn.endpoint.lane.loop.Now()
+	least := checkEvery
+	if cfg.IdleTimeout > 0 {
+		least = min(least, cfg.IdleTimeout-time.Duration(now-p.lastOfAll()))
+	}
+	for d := range sides {
+		if cfg.HangTimeout > 0 && p.waits[d] {
+			least = min(least, cfg.HangTimeout-time.Duration(now-p.takenAt[d]))
+		}
+	}
+	return least
 }
 
 // nextCheck is the time between two looks, 0 if there is nothing to look for.

@@ -31,6 +31,7 @@ type Header struct {
 	Generation atomic.Uint64 // workers so far; by the worker
 	Ready      atomic.Uint64 // the last generation that serves; by the worker
 	Died       atomic.Int64  // when the last worker that served was found gone (CLOCK_MONOTONIC); by the holder
+	Gaps       atomic.Int64  // how long nobody served, all told, until the worker that serves now did; by the worker
 	Missed     atomic.Int64  // when the keeper was told that one is gone, if that was before Died; 0 = it was not (CLOCK_MONOTONIC); by it
 	Status     atomic.Int64  // wait status of the last worker to die, and its PID in the upper half; by the keeper
 	Reason     atomic.Uint64 // why the worker ends, if it does so on purpose; by the worker, and taken by the holder

@@ -15,8 +15,8 @@ func (w *Worker) Sweep(named func(fd int) bool, unnamed func(fd int)) {
 		w.fds[0]: true, w.fds[1]: true, w.fds[2]: true,
 		int(w.h.Image.Load()): true, int(w.h.Previous.Load()): true,
 	}
-	for _, fd := range inherited() {
-		if fd > 2 && !own[fd] && !named(fd) {
+	for _, fd := range descriptors() {
+		if fd > 2 && !own[fd] && !named(fd) && isInherited(fd) {
 			unnamed(fd)
 		}
 	}
@@ -32,11 +32,16 @@ func (w *Worker) resetAll() {
 // inherited are the descriptors that are not close-on-exec.
 func inherited() (fds []int) {
 	for _, fd := range descriptors() {
-		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+		if isInherited(fd) {
 			fds = append(fds, fd)
 		}
 	}
 	return fds
+}
+
+func isInherited(fd int) bool {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	return err == nil && flags&unix.FD_CLOEXEC == 0
 }
 
 // descriptors are all that may be open.

@@ -45,6 +45,7 @@ type Worker struct {
 
 	more       chan struct{} // holds a value if there may be orders that Orders has not been asked for
 	keeperGone chan struct{} // closed when the keeper is dead
+	gap        time.Duration // see Clock
 	served     atomic.Int64  // when Established was called (CLOCK_MONOTONIC); 0 = not yet
 
 	mu     sync.Mutex // one holder is made at a time, and none after the end has begun
@@ -106,9 +107,17 @@ func (w *Worker) GivenUp(most int, within time.Duration) (deaths int, yes bool) 
 	return w.h.GivenUp(most, within)
 }
 
+// Clock is how long the proxy has been at work, over all workers: the time in which there was none does not count, so it is nobody's
+// silence. All times in the records are of this clock. Package actors calls it once, when it begins.
+func (w *Worker) Clock() time.Duration {
+	w.gap = w.h.Gap()
+	return time.Duration(Monotonic()-w.h.Began.Load()-w.h.Gaps.Load()) - w.gap
+}
+
 // Established says that the proxy serves. Package actors calls it.
 func (w *Worker) Established() {
 	w.served.Store(Monotonic())
+	w.h.Gaps.Add(int64(w.gap))
 	w.h.Missed.Store(0)
 	w.h.Launches.Store(0)
 	w.h.Ready.Store(w.h.Generation.Load())

@@ -107,13 +107,13 @@ const ChunkSize = bufferSize
 // Chunk is a user-space chunk of a flow.
 type Chunk = buffer
 
-// KeepOutside has the loop's flows keep notes, and hold their bytes, in memory that outlives the process; age is how long ago the loop's
-// clock began, in the first process. Before anything else is done with the loop.
-func (l *Loop) KeepOutside(o Outside, age time.Duration) {
+// KeepOutside has the loop's flows keep notes, and hold their bytes, in memory that outlives the process; began is the zero of the loop's
+// clock. Before anything else is done with the loop.
+func (l *Loop) KeepOutside(o Outside, began time.Time) {
 	l.notes = o.Notes
 	l.buffers.outside = o.Chunks
-	l.start = time.Now().Add(-age)
-	l.now = int64(age)
+	l.start = began
+	l.now = int64(time.Since(began))
 }
 
 // Keep has the flow kept in a note of its loop, by its number.

@@ -250,6 +250,13 @@ func IsConnected(fd int) (local, peer netip.AddrPort, ok bool) {
 	return local, peer, local.IsValid() && peer.IsValid()
 }
 
+// IsPeer tells whether a descriptor is a socket that is connected with that peer, or was until the connection ended. Zones do not count,
+// which may be names or numbers, and an IPv4 address is the same as the IPv6 one that stands for it.
+func IsPeer(fd int, peer netip.AddrPort) bool {
+	is := peerName(fd)
+	return is.IsValid() && is.Port() == peer.Port() && is.Addr().Unmap().WithZone("") == peer.Addr().Unmap().WithZone("")
+}
+
 // peerName is who a socket is or was connected to. Of a connection that has ended getpeername knows nobody; this option does, if it is
 // asked for no more bytes than an address of the socket's family has.
 func peerName(fd int) netip.AddrPort {

@@ -21,3 +21,6 @@ func IsListening(_ int) bool { return false }
 
 // isPipe would say whether two descriptors are the ends of one pipe. See PipeHolds.
 func isPipe(_, _ int) bool { return false }
+
+// IsPeer would say whether a descriptor is a socket that is connected with that peer. See IsConnected.
+func IsPeer(int, netip.AddrPort) bool { return false }
