@@ -9,7 +9,7 @@ PORT   = 80
 LISTEN = 3000
 
 .DEFAULT_GOAL := build
-.PHONY: help build run test race lint cross conformance conformance-full peers havoc attack bench profile clean install-peers FORCE
+.PHONY: help build run test race lint cross conformance conformance-full peers havoc survive attack bench profile clean install-peers FORCE
 
 help: ## show this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ peers: install-peers ## run the tester on other forwarders too, and write test/c
 
 havoc: ## kill actors at random under load: make havoc SEED=n
 	HAVOC_SEED=$(SEED) go test -race -count 1 -run Havoc -v ./test
+
+survive: install-peers ## kill the process under load, some 20 minutes: make survive [SURVIVE_SEED=n]
+	SURVIVE=full SURVIVE_SEED=$(SURVIVE_SEED) go test -count=1 -timeout 60m -v ./test/survive
 
 attack: install-peers ## the attacks in their long form, some minutes: make attack [ATTACK_SEED=n]
 	ATTACK=full ATTACK_SEED=$(ATTACK_SEED) go test -count 1 -timeout 30m -v ./test/attack
