@@ -40,6 +40,11 @@ type Config struct {
 	Log *slog.Logger
 	// Process tells of the processes. nil = there is this one, and nothing goes on after it.
 	Process func() Process
+	// Metrics answers GET /metrics, for callers who may ask for the rest, too. nil = there are none.
+	Metrics http.Handler
+	// Console answers GET / and what is under /console/: a page without secrets, which asks for the token itself, so that whoever
+	// opens it need not have sent one. nil = there is none.
+	Console http.Handler
 }
 
 // ErrExposed says that an address other than loopback was to be served without a token.
@@ -49,6 +54,7 @@ var ErrExposed = errors.New("an address other than loopback needs a token file")
 type Server struct {
 	config   Config
 	guard    middleware
+	doorway  middleware // the guard of what takes no token
 	listener *crowd
 	http     http.Server
 	served   chan struct{} // closed when the accepting goroutine is gone; nil before Serve
@@ -68,8 +74,9 @@ func Listen(config Config) (*Server, error) {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	guard := middleware(onlyLocalHost)
+	guard, doorway := middleware(onlyLocalHost), middleware(onlyLocalHost)
 	if config.TokenFile != "" {
+		doorway = func(next http.Handler) http.Handler { return next } // by whatever name: a page of another's could learn nothing here
 		if guard, err = onlyBearer(config.TokenFile, config.Log); err != nil {
 			return nil, err
 		}
@@ -84,7 +91,7 @@ func Listen(config Config) (*Server, error) {
 	if config.Patience == 0 {
 		config.Patience = 2 * time.Second
 	}
-	return &Server{config: config, guard: guard, listener: newCrowd(listener, callersFor(descriptorLimit()))}, nil
+	return &Server{config: config, guard: guard, doorway: doorway, listener: newCrowd(listener, callersFor(descriptorLimit()))}, nil
 }
 
 // Addr is the address that the API is served on.

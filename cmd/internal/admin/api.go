@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -70,13 +71,25 @@ func (s *Server) handler(a *api) http.Handler {
 		mux.HandleFunc("POST /api/faults", refuseFault)
 		mux.HandleFunc("PUT /api/supervision", refuseFault)
 	}
+	if s.config.Metrics != nil {
+		mux.Handle("GET /metrics", s.config.Metrics)
+	}
+	if s.config.Console != nil {
+		mux.Handle("GET /{$}", s.config.Console)
+		mux.Handle("GET /console/", s.config.Console)
+	}
 
 	most := max(1, s.listener.limit*3/4)
-	guarded := s.guard(atMost(most, http.NewCrossOriginProtection().Handler(mux)))
+	limited := atMost(most, http.NewCrossOriginProtection().Handler(mux))
+	guarded := s.guard(limited)
+	page := s.doorway(atMost(max(1, most/2), limited)) // strangers get no further than that, and must leave room for the others
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+		switch path := r.URL.Path; {
+		case path == "/healthz" || path == "/readyz":
 			mux.ServeHTTP(w, r)
-		} else {
+		case s.config.Console != nil && (path == "/" || strings.HasPrefix(path, "/console/")):
+			page.ServeHTTP(w, r)
+		default:
 			guarded.ServeHTTP(w, r)
 		}
 	})
