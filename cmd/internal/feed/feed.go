@@ -24,7 +24,7 @@ type Feed struct {
 	listener
 	mu      sync.Mutex
 	queue   []happened // a ring
-	first   int   // of those that wait
+	first   int        // of those that wait
 	waiting int
 	closed  bool
 	dropped atomic.Uint64
