@@ -23,6 +23,7 @@ type endpoint struct {
 	lane   *lane
 	table  *survival.Table    // what outlives the process; nil if nothing shall
 	system *actor.ActorSystem // its own, so that not even the registry of actors is shared with other lanes
+	deaf   int32              // how many have subscribed to its events who do not care for the proxy's: the library's own
 	props  [roles]*actor.Props
 
 	listener, acceptor, chaos child
@@ -92,6 +93,7 @@ func newEndpoint(s *shared, name string, index, fd int) (*endpoint, error) {
 		l.loop.KeepOutside(wire.Outside{Notes: e.table.Notes, Chunks: e.table.Chunks}, s.began)
 	}
 	e.system = newSystem(s.log)
+	e.deaf = e.system.EventStream.Length()
 	e.listener.role, e.acceptor.role, e.chaos.role = RoleListener, RoleAcceptor, RoleChaos
 	e.props = declare(e)
 	e.takes.Store(true)
