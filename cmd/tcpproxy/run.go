@@ -13,6 +13,7 @@ import (
 	"tcpproxy/cmd/internal/admin"
 	"tcpproxy/cmd/internal/logging"
 	"tcpproxy/cmd/internal/memory"
+	"tcpproxy/cmd/internal/metrics"
 )
 
 // run is the program: it returns when the proxy has ended. nil means that it ended because it was told to. worker is nil unless a keeper
@@ -69,16 +70,19 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 	toLog := logging.Subscriber(log)
 	onEvent := func(event any) { toLog(event); keeper.Observe(event) }
 	var api *admin.Server
+	var figures *metrics.Metrics
 	if plan.Admin != "" {
 		var err error
+		figures = newMetrics(worker, log)
 		api, err = admin.Listen(admin.Config{
 			Addr: plan.Admin, TokenFile: plan.AdminTokenFile, Faults: plan.Faults, Log: log, Process: processOf(worker),
+			Metrics: figures.Handler(),
 		})
 		switch {
 		case err == nil:
 			defer api.Close()
 			observed := onEvent
-			onEvent = func(event any) { observed(event); api.Observe(event) }
+			onEvent = func(event any) { observed(event); api.Observe(event); figures.Observe(event) }
 		case worker == nil || worker.First():
 			return fmt.Errorf("--admin: %w", err)
 		default: // there are connections to go on with
@@ -91,6 +95,7 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 		return explain(err)
 	}
 	if api != nil {
+		figures.Serve(proxy)
 		api.Serve(proxy)
 		log.Info("admin API", "addr", api.Addr(), "faults", plan.Faults)
 	}

@@ -40,6 +40,8 @@ type Config struct {
 	Log *slog.Logger
 	// Process tells of the processes. nil = there is this one, and nothing goes on after it.
 	Process func() Process
+	// Metrics is served at GET /metrics, behind the guard. nil = 404.
+	Metrics http.Handler
 }
 
 // ErrExposed says that an address other than loopback was to be served without a token.

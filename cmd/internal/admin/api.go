@@ -62,6 +62,9 @@ func (s *Server) handler(a *api) http.Handler {
 	mux.HandleFunc("GET /api/tree", a.serve(&a.tree))
 	mux.HandleFunc("GET /api/sessions", a.serve(&a.sessions))
 	mux.HandleFunc("GET /api/process", s.showProcess)
+	if s.config.Metrics != nil {
+		mux.Handle("GET /metrics", s.config.Metrics)
+	}
 	mux.HandleFunc("DELETE /api/sessions/{id}", a.endSession)
 	if s.config.Faults {
 		mux.HandleFunc("POST /api/faults", a.injectFault)
