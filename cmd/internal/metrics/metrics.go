@@ -71,7 +71,10 @@ func New(config Config) *Metrics {
 }
 
 // Serve has the proxy's own figures shown from now on. Before that, only what Observe was given is.
-func (m *Metrics) Serve(proxy Proxy) { m.proxy.Store(&proxy) }
+func (m *Metrics) Serve(proxy Proxy) {
+	m.seen.expectChildren(proxy.Supervision())
+	m.proxy.Store(&proxy)
+}
 
 // Handler answers whoever scrapes. All who ask at the same time are given the same answer, so that a crowd costs what one does. What
 // cannot be had is left out, and the rest is answered.

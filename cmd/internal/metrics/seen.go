@@ -1,8 +1,10 @@
 package metrics
 
 import (
+	"slices"
 	"sync/atomic"
 
+	"tcpproxy/actors"
 	"tcpproxy/messages"
 )
 
@@ -43,6 +45,28 @@ func (s *seen) begin(generation uint64) {
 		s.stopped.of(k)
 		s.killed.of(kill{k, "panic"})
 		s.killed.of(kill{k, "stop"})
+	}
+	s.expect("helper", []string{"restart"}, "acceptor", "chaos")
+	s.expect("guardian", []string{"resume", "restart"}, "listener")
+	s.expect("session-supervision", []string{"restart", "stop"}, "session")
+}
+
+// expectChildren is for the strategy that answers the failures of sessions' children from now on. Some are called like the directive that
+// they give; the others restart. Under any, one failure too many is answered by a stop.
+func (s *seen) expectChildren(strategy string) {
+	directive := strategy
+	if !slices.Contains([]string{"resume", "stop", "escalate"}, strategy) {
+		directive = "restart"
+	}
+	s.expect(strategy, []string{directive, "stop"}, kinds[actors.RoleClientReader:]...)
+}
+
+func (s *seen) expect(strategy string, directives []string, kinds ...string) {
+	for _, k := range kinds {
+		for _, d := range directives {
+			s.failed.of(failure{k, strategy, d, false})
+			s.failed.of(failure{k, strategy, d, true})
+		}
 	}
 }
 
@@ -85,6 +109,8 @@ func (m *Metrics) Observe(event any) {
 		s.paused.of(e.Listener).Store(0)
 	case messages.ListenerDraining:
 		s.draining.Store(1)
+	case messages.SupervisionChanged:
+		s.expectChildren(e.Strategy)
 	case messages.ProcessRestarted:
 		s.generation.Store(e.Generation)
 		s.gap.Store(int64(e.After))
