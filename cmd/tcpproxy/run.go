@@ -47,9 +47,9 @@ func run(args []string, worker *survival.Worker, stdout, stderr io.Writer) error
 	}
 
 	defer profile()()
-	log, flush := logging.New(stderr, plan.LogLevel, plan.LogFormat)
+	log, flush, lost := logging.New(stderr, plan.LogLevel, plan.LogFormat)
 	defer flush()
-	return serve(plan, attendant{signals, worker, log, flush}, stdout)
+	return serve(plan, attendant{signals, worker, log, flush, lost}, stdout)
 }
 
 // serve starts what the plan asks for, in the order in which one part needs the other, and stops it in the reverse order.
@@ -73,7 +73,7 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 	var figures *metrics.Metrics
 	if plan.Admin != "" {
 		var err error
-		figures = newMetrics(worker, log)
+		figures = newMetrics(at)
 		api, err = admin.Listen(admin.Config{
 			Addr: plan.Admin, TokenFile: plan.AdminTokenFile, Faults: plan.Faults, Log: log, Process: processOf(worker),
 			Metrics: figures.Handler(),
