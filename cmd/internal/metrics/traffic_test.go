@@ -191,3 +191,40 @@ func TestProcess(t *testing.T) {
 		`events_dropped_total`: 7, `log_lines_dropped_total`: 8,
 	})
 }
+
+// TestFailuresAreExpected: whatever fails under any strategy counts up from a zero that could be scraped before. The failure that brought
+// its own counter into being would show in no rate and in no increase.
+func TestFailuresAreExpected(t *testing.T) {
+	r := newRig(t, actors.Config{Loops: 1, Chaos: 1e-6, MaxRestarts: 1000})
+	failures := 0
+	kill := func(who, mode string) {
+		t.Helper()
+		before := scraped(t, r.metrics)
+		if err := r.proxy.Kill(who, mode, "a test"); err != nil {
+			t.Fatal(err)
+		}
+		failures++
+		e := await[messages.ActorFailed](r, failures)
+		after := scraped(t, r.metrics)
+		for name, n := range after {
+			if _, expected := before[name]; !expected {
+				t.Errorf("%s, killed by %s under %s, brought %s %v into being: %+v", who, mode, r.proxy.Supervision(), name, n, e)
+			}
+		}
+	}
+	for _, who := range []string{"listener/acceptor", "listener/chaos", "listener"} {
+		for _, mode := range []string{actors.KillPanic, actors.KillStop} {
+			kill(who, mode)
+		}
+	}
+	for i, s := range actors.SupervisionStrategies() {
+		if err := r.proxy.SetSupervision(s.Name); err != nil {
+			t.Fatal(err)
+		}
+		r.open(t)
+		kill(await[messages.SessionOpened](r, i+1).PID+"/server-writer", actors.KillPanic)
+		if s.Name == "escalate" {
+			failures++ // the session's
+		}
+	}
+}
