@@ -144,6 +144,29 @@ func TestScrapesAndEventsAtOnce(t *testing.T) {
 	})
 }
 
+// TestTallyLosesNothing when many count the same new thing at once.
+func TestTallyLosesNothing(t *testing.T) {
+	const keys, counters = 20000, 8
+	var counts tally[int]
+	var begin, counting sync.WaitGroup
+	begin.Add(counters)
+	for range counters {
+		counting.Go(func() {
+			begin.Done()
+			begin.Wait()
+			for key := range keys {
+				counts.of(key).Add(1)
+			}
+		})
+	}
+	counting.Wait()
+	sum := uint64(0)
+	counts.each(func(_ int, n uint64) { sum += n })
+	if sum != keys*counters {
+		t.Errorf("%d, want %d", sum, keys*counters)
+	}
+}
+
 func TestKinds(t *testing.T) {
 	for pid, want := range map[string]string{
 		"listener": "listener", "listener-12": "listener", "listener/acceptor": "acceptor", "listener-2/chaos": "chaos",
