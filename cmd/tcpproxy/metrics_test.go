@@ -23,7 +23,7 @@ func TestMetricsOfTheProgram(t *testing.T) {
 	}
 	for _, line := range []string{
 		`tcpproxy_sessions{listener="listener"} 1`, `tcpproxy_sessions_opened_total 2`, `tcpproxy_sessions_closed_total{cause="finished"} 1`,
-		`tcpproxy_max_sessions 77`, `tcpproxy_process_generation 1`, `tcpproxy_log_lines_dropped_total 0`,
+		`tcpproxy_max_sessions 77`, `tcpproxy_process_generation 1`, `tcpproxy_log_lines_dropped_total 0`, `tcpproxy_events_dropped_total 0`,
 		`tcpproxy_supervision_info{strategy="one-for-one"} 1`,
 	} {
 		if !strings.Contains(string(body), "\n"+line+"\n") {

@@ -11,6 +11,7 @@ import (
 	"tcpproxy/actors"
 	"tcpproxy/actors/survival"
 	"tcpproxy/cmd/internal/admin"
+	"tcpproxy/cmd/internal/feed"
 	"tcpproxy/cmd/internal/logging"
 	"tcpproxy/cmd/internal/memory"
 	"tcpproxy/cmd/internal/metrics"
@@ -67,13 +68,16 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 
 	keeper := memory.Keep()
 	defer keeper.Stop()
-	toLog := logging.Subscriber(log)
-	onEvent := func(event any) { toLog(event); keeper.Observe(event) }
+	// None of those who listen to the events waits for anything: the log has a queue of lines, and the API one of events.
+	listeners := []func(event any){
+		feed.NewDirect(log, logging.Subscriber(log)).Observe,
+		feed.NewDirect(log, keeper.Observe).Observe,
+	}
 	var api *admin.Server
 	var figures *metrics.Metrics
 	if plan.Admin != "" {
 		var err error
-		figures = newMetrics(at)
+		figures = newMetrics(at, func() uint64 { return api.EventsDropped() })
 		api, err = admin.Listen(admin.Config{
 			Addr: plan.Admin, TokenFile: plan.AdminTokenFile, Faults: plan.Faults, Log: log, Process: processOf(worker),
 			Metrics: figures.Handler(),
@@ -81,8 +85,8 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 		switch {
 		case err == nil:
 			defer api.Close()
-			observed := onEvent
-			onEvent = func(event any) { observed(event); api.Observe(event); figures.Observe(event) }
+			listeners = append(listeners, feed.NewDirect(log, api.Observe).Observe)
+			listeners = append(listeners, feed.NewDirect(log, figures.Observe).Observe)
 		case worker == nil || worker.First():
 			return fmt.Errorf("--admin: %w", err)
 		default: // there are connections to go on with
@@ -90,7 +94,7 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 		}
 	}
 
-	proxy, err := actors.Start(config, onEvent)
+	proxy, err := actors.Start(config, feed.All(listeners...))
 	if err != nil {
 		return explain(err)
 	}
