@@ -85,8 +85,7 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 		switch {
 		case err == nil:
 			defer api.Close()
-			listeners = append(listeners, feed.NewDirect(log, api.Observe).Observe)
-			listeners = append(listeners, feed.NewDirect(log, figures.Observe).Observe)
+			listeners = append(listeners, feed.NewDirect(log, api.Observe).Observe, feed.NewDirect(log, figures.Observe).Observe)
 		case worker == nil || worker.First():
 			return fmt.Errorf("--admin: %w", err)
 		default: // there are connections to go on with
