@@ -14,6 +14,7 @@ import (
 	"tcpproxy/cmd/internal/feed"
 	"tcpproxy/cmd/internal/logging"
 	"tcpproxy/cmd/internal/memory"
+	"tcpproxy/cmd/internal/metrics"
 )
 
 // run is the program: it returns when the proxy has ended. nil means that it ended because it was told to. worker is nil unless a keeper
@@ -47,9 +48,9 @@ func run(args []string, worker *survival.Worker, stdout, stderr io.Writer) error
 	}
 
 	defer profile()()
-	log, flush := logging.New(stderr, plan.LogLevel, plan.LogFormat)
+	log, flush, lost := logging.New(stderr, plan.LogLevel, plan.LogFormat)
 	defer flush()
-	return serve(plan, attendant{signals, worker, log, flush}, stdout)
+	return serve(plan, attendant{signals, worker, log, flush, lost}, stdout)
 }
 
 // serve starts what the plan asks for, in the order in which one part needs the other, and stops it in the reverse order.
@@ -73,15 +74,18 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 		feed.NewDirect(log, keeper.Observe).Observe,
 	}
 	var api *admin.Server
+	var figures *metrics.Metrics
 	if plan.Admin != "" {
 		var err error
+		figures = newMetrics(at, func() uint64 { return api.EventsDropped() })
 		api, err = admin.Listen(admin.Config{
 			Addr: plan.Admin, TokenFile: plan.AdminTokenFile, Faults: plan.Faults, Log: log, Process: processOf(worker),
+			Metrics: figures.Handler(),
 		})
 		switch {
 		case err == nil:
 			defer api.Close()
-			listeners = append(listeners, feed.NewDirect(log, api.Observe).Observe)
+			listeners = append(listeners, feed.NewDirect(log, api.Observe).Observe, feed.NewDirect(log, figures.Observe).Observe)
 		case worker == nil || worker.First():
 			return fmt.Errorf("--admin: %w", err)
 		default: // there are connections to go on with
@@ -94,6 +98,7 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 		return explain(err)
 	}
 	if api != nil {
+		figures.Serve(proxy)
 		api.Serve(proxy)
 		log.Info("admin API", "addr", api.Addr(), "faults", plan.Faults)
 	}

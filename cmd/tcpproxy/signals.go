@@ -57,6 +57,7 @@ type attendant struct {
 	worker *survival.Worker // nil if the program does not outlive its process
 	log    *slog.Logger
 	flush  func()
+	lost   func() uint64 // lines of the log
 }
 
 // wishes are what the owner has signalled so far. A worker has them in the memory that outlives it, since they hold for the next one, too.

@@ -20,7 +20,7 @@ import (
 // come and go, and it stays.
 func keep(plan plan, args []string, stderr io.Writer) error {
 	signal.Ignore(syscall.SIGPIPE)
-	log, flush := logging.New(stderr, plan.LogLevel, plan.LogFormat)
+	log, flush, _ := logging.New(stderr, plan.LogLevel, plan.LogFormat)
 	defer flush()
 	config := keeper.Config{Args: args, MaxRestarts: plan.proxy.MaxRestarts, Within: plan.proxy.Within, Log: log}
 	if plan.Demo {

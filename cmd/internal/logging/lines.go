@@ -21,7 +21,8 @@ type lines struct {
 	out        io.Writer
 	sayDropped func(n uint64) // called on the writing goroutine
 	queue      chan []byte
-	dropped    atomic.Uint64
+	dropped    atomic.Uint64 // since that was said last
+	lost       atomic.Uint64 // in all
 
 	closeOnce sync.Once
 	closing   chan struct{} // asks the goroutine to write what is queued and to end
@@ -46,6 +47,7 @@ func (l *lines) Write(line []byte) (int, error) {
 	case l.queue <- append([]byte(nil), line...):
 	default:
 		l.dropped.Add(1)
+		l.lost.Add(1)
 	}
 	return len(line), nil
 }

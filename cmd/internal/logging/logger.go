@@ -9,13 +9,14 @@ import (
 
 // New makes a logger that writes one line per record to out. level is debug, info, warn or error (anything else means info);
 // format is text or json (anything else means text). Logging never blocks and may be done from any goroutine: see lines.
-// The caller must call flush before the program ends; it writes what is queued, for a second at most.
-func New(out io.Writer, level, format string) (log *slog.Logger, flush func()) {
+// The caller must call flush before the program ends; it writes what is queued, for a second at most. lost is how many lines were dropped
+// so far, for want of somebody who reads them.
+func New(out io.Writer, level, format string) (log *slog.Logger, flush func(), lost func() uint64) {
 	direct := newLogger(out, level, format)
 	queue := newLines(out, func(dropped uint64) {
 		direct.Warn("log lines dropped: the log is not read fast enough", "dropped", dropped)
 	})
-	return newLogger(queue, level, format), queue.close
+	return newLogger(queue, level, format), queue.close, queue.lost.Load
 }
 
 func newLogger(w io.Writer, level, format string) *slog.Logger {

@@ -26,7 +26,7 @@ var (
 // logged is what the log holds after the events.
 func logged(level, format string, events ...any) string {
 	var out bytes.Buffer
-	log, flush := New(&out, level, format)
+	log, flush, _ := New(&out, level, format)
 	onEvent := Subscriber(log)
 	for _, event := range events {
 		onEvent(event)
@@ -231,7 +231,7 @@ func (g *gate) Write(p []byte) (int, error) {
 // With nobody reading the log, logging goes on without waiting; later the log says how many lines are missing.
 func TestStuckLogBlocksNobody(t *testing.T) {
 	out := &gate{entered: make(chan struct{}, 1), open: make(chan struct{})}
-	log, flush := New(out, "info", "text")
+	log, flush, lost := New(out, "info", "text")
 	log.Info("first")
 	<-out.entered // the writing goroutine is stuck with the first line, so that the queue is empty
 	for range queuedLines + 3 {
@@ -243,6 +243,9 @@ func TestStuckLogBlocksNobody(t *testing.T) {
 	if n := strings.Count(text, "msg=more"); n != queuedLines {
 		t.Errorf("%d lines came through, want %d", n, queuedLines)
 	}
+	if n := lost(); n != 3 {
+		t.Errorf("%d lines were lost, want 3", n)
+	}
 	if !strings.Contains(text, "dropped=3") {
 		t.Errorf("the log does not say that 3 lines were dropped; it begins with %q", text[:min(300, len(text))])
 	}
@@ -251,7 +254,7 @@ func TestStuckLogBlocksNobody(t *testing.T) {
 // flush does not wait for ever for a log that nobody reads.
 func TestFlushGivesUp(t *testing.T) {
 	out := &gate{entered: make(chan struct{}, 1), open: make(chan struct{})}
-	log, flush := New(out, "info", "text")
+	log, flush, _ := New(out, "info", "text")
 	log.Info("never read")
 	flush()
 	close(out.open) // lets the goroutine go
@@ -260,7 +263,7 @@ func TestFlushGivesUp(t *testing.T) {
 func TestBrokenLogIsIgnored(t *testing.T) {
 	reader, writer := io.Pipe()
 	_ = reader.Close()
-	log, flush := New(writer, "info", "text")
+	log, flush, _ := New(writer, "info", "text")
 	log.Info("nobody will read this")
 	flush()
 }
