@@ -28,6 +28,9 @@ const (
 	growthTo8000 metric = "8,000 ÷ 100"
 	startMillis  metric = "start ms"
 	binaryMB     metric = "binary MB"
+	cpuUnwatched metric = "CPU µs/round trip, nobody looks"
+	cpuWatched   metric = "CPU µs/round trip, console open"
+	watchedCost  metric = "open ÷ closed"
 )
 
 // figures are what one run gives for one row.

@@ -47,5 +47,6 @@ func allWorks() []work {
 		fairWork(),
 		growthWork(),
 		startWork(),
+		watchedWork(),
 	}
 }
