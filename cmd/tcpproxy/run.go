@@ -11,6 +11,7 @@ import (
 	"tcpproxy/actors"
 	"tcpproxy/actors/survival"
 	"tcpproxy/cmd/internal/admin"
+	"tcpproxy/cmd/internal/console"
 	"tcpproxy/cmd/internal/logging"
 	"tcpproxy/cmd/internal/memory"
 )
@@ -73,6 +74,7 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 		var err error
 		api, err = admin.Listen(admin.Config{
 			Addr: plan.Admin, TokenFile: plan.AdminTokenFile, Faults: plan.Faults, Log: log, Process: processOf(worker),
+			Console: console.Handler(),
 		})
 		switch {
 		case err == nil:
