@@ -1,9 +1,10 @@
-// A chart of one rate over the last two minutes, with a mark wherever an actor was killed. A library of charts brings axes, legends and zoom;
+// A chart of one rate over the last minute or two, with a mark wherever an actor was killed. A library of charts brings axes, legends and zoom;
 // this takes none of them, so it is an SVG of two paths.
 import { h, svg, setText, setAttr } from './dom.js';
 import { rate } from './format.js';
 
-const width = 600, height = 96, span = 120; // seconds
+const width = 600, height = 96;
+const shortest = 20, longest = 120; // seconds that are shown: as many as there are samples of, within these
 
 export class Chart {
   constructor(title) {
@@ -21,6 +22,7 @@ export class Chart {
   // update draws points {t, v}, t in seconds, and marks {t, text}.
   update(points, marks, now) {
     const most = Math.max(1, ...points.map((p) => p.v));
+    const span = Math.min(longest, Math.max(shortest, now - (points[0]?.t ?? now)));
     const x = (t) => width - ((now - t) / span) * width;
     const y = (v) => height - 2 - (v / most) * (height - 12);
     const seen = points.filter((p) => now - p.t <= span + 2);
@@ -35,7 +37,7 @@ export class Chart {
     setText(this.now, rate(current));
     setText(this.top, `${rate(most)}`);
     const kills = marks.filter((m) => now - m.t <= span).length;
-    setAttr(this.drawing, 'aria-label', `${this.title}: now ${rate(current)}, at most ${rate(most)} in two minutes, ${kills} failures marked`);
+    setAttr(this.drawing, 'aria-label', `${this.title}: now ${rate(current)}, at most ${rate(most)} in ${Math.round(span)} seconds, ${kills} failures marked`);
   }
 }
 

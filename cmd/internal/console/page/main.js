@@ -112,7 +112,7 @@ for (const [key, name] of Object.entries({
   sessions: 'sessions', up: 'client → server', down: 'server → client', restarts: 'restarts', kills: 'kills', closed: 'endings', generation: 'generation',
 })) {
   figures[key] = h('b', {}, '–');
-  byId('figures').append(h('div', { class: `figure ${key}` }, figures[key], h('span', {}, name)));
+  byId('figures').append(h('div', { class: `figure of-${key}` }, figures[key], h('span', {}, name)));
 }
 byId('figures').lastChild.hidden = true;
 byId('figures').title = 'Restarts, kills and endings since this page was opened';

@@ -38,7 +38,7 @@ export class SessionView {
       h('div', { class: 'heading' }, this.title, this.state, this.end),
       h('dl', { class: 'facts' }, ['client', 'server', 'age', 'idle', 'client → server', 'server → client'].map(fact)),
       ...this.charts.map((c) => c.element),
-      h('p', { class: 'legend' }, 'The last two minutes. A red line marks a failure: the curve goes on.'),
+      h('p', { class: 'legend' }, 'Since you opened it, for up to two minutes. A red line marks a failure: the curve goes on.'),
       this.note,
       h('h3', {}, 'Failures and restarts'), this.log);
     this.list();

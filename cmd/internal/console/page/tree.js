@@ -2,7 +2,7 @@
 // at their places in a pane as high as all of them. That is a few dozen lines here; a layout library would bring a kilobyte for each of
 // them, and would still not know how to keep five thousand sessions from being drawn. The flows are lines that the browser animates.
 import { h, svg, setText, setAttr, calm, atMostEvery } from './dom.js';
-import { rate, lastPart, parent, count } from './format.js';
+import { bytes, rate, lastPart, parent, count } from './format.js';
 import { roles, answered, told } from './model.js';
 
 const rowHeight = 42, panelHeight = 172;
@@ -290,15 +290,17 @@ class Row {
     setText(this.peers, `${s.client} → ${s.server || '…'}`);
     setText(this.state, s.ended ? `ended: ${s.ended}` : s.state);
     setAttr(this.state, 'data-state', s.ended ? 'ended' : s.state);
-    const text = s.ended ? '' : `${rate(s.upRate)} ▸  ◂ ${rate(s.downRate)}`;
+    const idle = s.upRate + s.downRate === 0;
+    const text = s.ended || s.state === 'connecting' ? '' : idle ? 'idle' : `→ ${rate(s.upRate)}  ← ${rate(s.downRate)}`;
     setText(this.rates, this.row.open ? '' : text);
+    setAttr(this.rates, 'data-idle', String(idle));
     counters(this.detail, actor);
     this.element.classList.toggle('ended', Boolean(s.ended));
     if (this.row.open && !this.panel) this.unfold();
     else if (!this.row.open && this.panel) { this.panel.remove(); this.panel = null; this.cards.clear(); }
     if (!this.panel) return;
-    setText(this.clientPeer, s.client);
-    setText(this.serverPeer, s.server || '…');
+    setAddress(this.clientPeer, s.client);
+    setAddress(this.serverPeer, s.server || '…');
     for (const card of this.cards.values()) card.update();
     this.up.update(s.upRate, s.up, s.ended);
     this.down.update(s.downRate, s.down, s.ended);
@@ -371,13 +373,21 @@ class Flow {
 
   update(perSecond, total, ended) {
     setText(this.rate, ended ? '' : rate(perSecond));
-    setText(this.total, total > 0 ? `${count(total)} bytes` : 'no byte yet');
+    setText(this.total, total > 0 ? bytes(total) : 'no byte yet');
+    setAttr(this.total, 'title', `${count(total)} bytes`);
     const moves = perSecond > 0 && !ended;
     this.element.classList.toggle('moves', moves);
     // From a second a step for single bytes to a twentieth for gigabytes.
     const pace = `${Math.max(0.1, 1.1 - Math.log10(perSecond + 1) / 9).toFixed(1)}s`;
     if (moves && this.line.style.animationDuration !== pace) this.line.style.animationDuration = pace;
   }
+}
+
+// setAddress lets a line break come before the port.
+function setAddress(element, address) {
+  if (element.textContent === address) return;
+  const colon = address.lastIndexOf(':');
+  element.replaceChildren(...(colon < 0 ? [address] : [address.slice(0, colon), h('wbr'), address.slice(colon)]));
 }
 
 function counters(element, actor) {
