@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"tcpproxy/actors"
 	"tcpproxy/messages"
 )
 
@@ -21,6 +22,8 @@ type Proxy interface {
 	Sessions(ctx context.Context) (messages.Sessions, error)
 	EndSession(ctx context.Context, id uint64) error
 	SetSupervision(name string) error
+	Supervision() string
+	Stats() actors.Stats
 	Kill(pid, mode, by string) error
 	Done() <-chan struct{}
 }
@@ -59,6 +62,7 @@ type Server struct {
 	http     http.Server
 	served   chan struct{} // closed when the accepting goroutine is gone; nil before Serve
 	watch    watch
+	hub      *hub
 }
 
 // Listen reads the token and opens the port, so that a mistake in either shows before the proxy starts. Callers wait in the
@@ -91,18 +95,26 @@ func Listen(config Config) (*Server, error) {
 	if config.Patience == 0 {
 		config.Patience = 2 * time.Second
 	}
-	return &Server{config: config, guard: guard, doorway: doorway, listener: newCrowd(listener, callersFor(descriptorLimit()))}, nil
+	return &Server{
+		config: config, guard: guard, doorway: doorway, listener: newCrowd(listener, callersFor(descriptorLimit())), hub: newHub(config.Log),
+	}, nil
 }
 
 // Addr is the address that the API is served on.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
 // Observe must be given every event of the proxy. It returns at once.
-func (s *Server) Observe(event any) { s.watch.observe(event) }
+func (s *Server) Observe(event any) {
+	s.hub.observe(event)
+	s.watch.observe(event)
+}
+
+// EventsDropped is how many events those who follow them have missed, because they, or this package, were too slow. From any goroutine.
+func (s *Server) EventsDropped() uint64 { return s.hub.dropped() }
 
 // Serve answers callers about the proxy, until Close. It does not wait.
 func (s *Server) Serve(proxy Proxy) {
-	s.http.Handler = s.handler(newAPI(proxy, &s.watch, s.config.Patience, s.listener.closed))
+	s.http.Handler = s.handler(newAPI(proxy, s))
 	s.listener.attach(&s.http)
 	// A caller who is slow, or silent, holds a goroutine and a descriptor for so long at most.
 	s.http.ReadHeaderTimeout = 5 * time.Second
@@ -121,6 +133,7 @@ func (s *Server) Serve(proxy Proxy) {
 
 // Close ends the API at once. Requests under way are cut off.
 func (s *Server) Close() {
+	defer s.hub.close()
 	if s.served == nil {
 		_ = s.listener.Close()
 		return
