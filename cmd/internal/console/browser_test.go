@@ -97,6 +97,8 @@ func (r *rig) blank(width, height int64, dark bool) *tab {
 	call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: colours}},
 	})
+	// The tests share a window, and each tab is to believe that it is the one in front.
+	call(p, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	p.do(chromedp.EmulateViewport(width, height))
 	r.t.Cleanup(func() {
 		p.mu.Lock()

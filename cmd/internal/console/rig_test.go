@@ -200,7 +200,10 @@ func (d *door) open() {
 }
 
 func (d *door) pass(c net.Conn) {
-	to, err := net.Dial("tcp", d.to)
+	d.mu.Lock()
+	target := d.to
+	d.mu.Unlock()
+	to, err := net.Dial("tcp", target)
 	if err != nil {
 		_ = c.Close()
 		return
@@ -220,6 +223,13 @@ func (d *door) pass(c net.Conn) {
 	d.mu.Unlock()
 }
 
+// lead has it lead somewhere else from now on.
+func (d *door) lead(to string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.to = to
+}
+
 func (d *door) shut() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -237,4 +247,13 @@ func root(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return filepath.Join(dir, "..", "..", "..")
+}
+
+func tokenFile(t *testing.T, content string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
 }

@@ -31,8 +31,7 @@ export const get = async (path) => (await request('GET', path)).json();
 // page asks for a part of a list; total is how many there are in all.
 export async function page(path) {
   const response = await request('GET', path);
-  const total = response.headers.get('X-Total-Count');
-  return { body: await response.json(), total: total === null ? null : Number(total) };
+  return { body: await response.json(), total: Number(response.headers.get('X-Total-Count')) };
 }
 
 // kill makes an actor fail, and resolves to what became of it.
@@ -72,7 +71,8 @@ export async function events(lastId, onOpen, onEvent) {
   }
 }
 
-// parser takes the stream in pieces, as they come, and calls onEvent(name, data, id) for each event.
+// parser takes the stream in pieces, as they come, and calls onEvent(name, data, id) for each event; one that only tells where the stream is
+// has no name.
 export function parser(onEvent) {
   let rest = '';
   let name = '', data = [], id = '';
@@ -83,6 +83,7 @@ export function parser(onEvent) {
       const line = raw.endsWith('\r') ? raw.slice(0, -1) : raw;
       if (line === '') {
         if (data.length > 0) onEvent(name || 'message', JSON.parse(data.join('\n')), id);
+        else if (id) onEvent('', null, id);
         name = ''; data = []; id = '';
         continue;
       }

@@ -1,10 +1,8 @@
 // With --faults: the strategy in force, and random kills. Without, nothing of it is there.
-import { h, setText } from './dom.js';
+import { h } from './dom.js';
 import * as api from './api.js';
 import { roles } from './model.js';
 
-// What the proxy offers, should it not say so itself.
-const known = ['one-for-one', 'all-for-one', 'rest-for-one', 'backoff', 'resume', 'stop', 'escalate'];
 const rates = [0, 1, 5, 20]; // kills a second
 
 // sparing is how often one child is killed at random within ten seconds at most: at eleven failures its session is given up, by default,
@@ -25,7 +23,7 @@ export class Faults {
   update() {
     this.pane.hidden = !this.model.faults;
     if (this.pane.hidden) { this.setRate(0); return; }
-    const offered = this.model.strategies.length > 0 ? this.model.strategies : known.map((name) => ({ name, summary: '' }));
+    const offered = this.model.strategies;
     const names = offered.map((s) => s.name).join();
     if (this.offered !== names) {
       this.offered = names;

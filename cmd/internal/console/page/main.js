@@ -119,18 +119,12 @@ byId('figures').title = 'Restarts, kills and endings since this page was opened'
 
 function showFigures() {
   const s = model.stats;
-  setText(figures.sessions, count(s?.sessions ?? model.order.length));
-  setText(figures.up, rate(s?.upRate ?? sum('upRate')));
-  setText(figures.down, rate(s?.downRate ?? sum('downRate')));
+  setText(figures.sessions, count(s.sessions));
+  setText(figures.up, rate(s.upRate));
+  setText(figures.down, rate(s.downRate));
   for (const key of ['restarts', 'kills', 'closed']) setText(figures[key], count(model.counts[key]));
   setText(figures.generation, String(model.process?.generation ?? '–'));
   byId('figures').lastChild.hidden = !model.process?.survive;
-}
-
-function sum(key) {
-  let total = 0;
-  for (const s of model.sessions.values()) total += s[key];
-  return total;
 }
 
 // --- numbers
@@ -147,25 +141,16 @@ function ranges(ids) {
   return runs.slice(0, 4).map((r) => `limit=${r.last - r.first + 1}&after=${model.order[r.first] - 1}`);
 }
 
-let stats = true; // whether the proxy has /api/stats
 async function askStats() {
-  if (!stats) return;
-  try {
-    const now = await api.get('/api/stats');
-    const at = performance.now() / 1000;
-    const before = model.stats;
-    for (const [rateKey, key] of [['upRate', 'bytes_client_to_server'], ['downRate', 'bytes_server_to_client']]) {
-      now[rateKey] = before ? Math.max(0, now[key] - before[key]) / Math.max(0.05, at - before.at) : 0;
-    }
-    model.stats = { ...now, at };
-    Object.assign(model, { faults: now.faults, strategies: now.strategies ?? [], strategy: now.supervision });
-    if (model.process && now.generation) model.process.generation = now.generation;
-  } catch (e) {
-    if (e.status !== 404) throw e;
-    stats = false;
-    // An older proxy tells whether it lets actors fail only by how it answers a request that lacks everything.
-    model.faults = await api.choose('').then(() => true, (refused) => refused.status === 400);
+  const now = await api.get('/api/stats');
+  const at = performance.now() / 1000;
+  const before = model.stats;
+  for (const [rateKey, key] of [['upRate', 'bytes_client_to_server'], ['downRate', 'bytes_server_to_client']]) {
+    now[rateKey] = before ? Math.max(0, now[key] - before[key]) / Math.max(0.05, at - before.at) : 0;
   }
+  model.stats = { ...now, at };
+  Object.assign(model, { faults: now.faults, strategies: now.strategies, strategy: now.supervision });
+  if (model.process) model.process.generation = now.generation;
 }
 
 let asking = null;
@@ -192,7 +177,7 @@ async function snapshot() {
   for (let after = 0; ;) {
     const { body, total } = await api.page(`/api/sessions?limit=${atOnce}&after=${after}`);
     all.push(...body);
-    if (total === null || body.length < atOnce) break;
+    if (total <= all.length || body.length === 0) break;
     after = body.at(-1).id;
   }
   model.snapshot(all, askedAt);
@@ -205,7 +190,6 @@ async function snapshot() {
 let lostAt = null; // ms, when the proxy was lost
 let snapshotAt = -Infinity;
 let lastId = '';
-let stream = true; // whether the proxy has /api/events
 let replayed = 0;
 
 function lose() {
@@ -257,6 +241,7 @@ const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 function onEvent(name, data, id) {
   if (id) lastId = id;
+  if (name === '') return;
   replayed++;
   if (name === 'missed' || name === 'dropped') {
     if (name === 'missed' && backAt) backAt.missed = data.missed;
@@ -274,7 +259,6 @@ async function follow() {
     try {
       await api.events(lastId, () => found('live'), onEvent);
     } catch (e) {
-      if (e.status === 404) { stream = false; return; }
       if (e.status === 401) await askToken();
       else if (!(e instanceof api.Refused)) lose();
     }
@@ -286,12 +270,11 @@ async function poll() {
   for (;;) {
     try {
       await askStats();
-      if (performance.now() - snapshotAt > (stream ? healing : pace)) {
+      if (performance.now() - snapshotAt > healing) {
         snapshotAt = performance.now();
         await snapshot().catch((e) => { snapshotAt = -Infinity; throw e; });
       }
       if (!document.hidden) await askNumbers();
-      if (!stream) found('polling');
       showFigures();
       faults.update();
       tour.refresh();

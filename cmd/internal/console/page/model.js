@@ -31,9 +31,9 @@ export class Model extends EventTarget {
   // take is given every event, in order.
   take(name, e) {
     switch (name) {
-      case 'session-accepted': this.add({ id: e.id, pid: e.pid, client: e.client, server: '', state: 'connecting' }); break;
+      case 'session-accepted': this.add({ id: e.session, pid: e.pid, client: e.client, server: '', state: 'connecting' }); break;
       case 'session-opened': {
-        const s = this.add({ id: e.id, pid: e.pid, client: e.client, server: e.server, state: 'relaying' });
+        const s = this.add({ id: e.session, pid: e.pid, client: e.client, server: e.server, state: 'relaying' });
         if (s) Object.assign(s, { server: e.server, state: 'relaying' });
         break;
       }
@@ -77,8 +77,8 @@ export class Model extends EventTarget {
   close(e) {
     this.counts.closed++;
     this.causes.set(e.cause, (this.causes.get(e.cause) ?? 0) + 1);
-    this.closed.set(e.id, performance.now());
-    const s = this.sessions.get(e.id);
+    this.closed.set(e.session, performance.now());
+    const s = this.sessions.get(e.session);
     if (!s) return;
     Object.assign(s, { ended: e.cause, state: 'ended', age: e.age_s, err: e.err, upRate: 0, downRate: 0 });
     Object.assign(s, { up: e.bytes_client_to_server, down: e.bytes_server_to_client });

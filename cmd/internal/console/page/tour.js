@@ -54,17 +54,18 @@ export class Tour {
   constructor(model, pane, act) {
     Object.assign(this, { model, pane, act, step: 0, said: [] });
     this.render();
-    for (const what of ['structure']) model.addEventListener(what, () => this.refresh());
+    model.addEventListener('structure', () => this.refresh());
   }
 
   // refresh looks again whether the tour can begin.
   refresh() {
-    const possible = this.model.faults && this.model.order.length > 0;
-    if (possible !== this.possible && !this.busy) this.render();
+    if (this.busy || this.looked === `${this.model.faults} ${this.model.order.length > 0}`) return;
+    this.render();
   }
 
   render() {
     this.possible = this.model.faults && this.model.order.length > 0;
+    this.looked = `${this.model.faults} ${this.model.order.length > 0}`;
     const rows = steps.map((step, i) => {
       const said = this.said[i];
       const state = said ? 'done' : i === this.step ? 'now' : 'later';
