@@ -12,6 +12,7 @@ import (
 	"tcpproxy/actors/survival"
 	"tcpproxy/cmd/internal/admin"
 	"tcpproxy/cmd/internal/console"
+	"tcpproxy/cmd/internal/feed"
 	"tcpproxy/cmd/internal/logging"
 	"tcpproxy/cmd/internal/memory"
 )
@@ -67,8 +68,11 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 
 	keeper := memory.Keep()
 	defer keeper.Stop()
-	toLog := logging.Subscriber(log)
-	onEvent := func(event any) { toLog(event); keeper.Observe(event) }
+	// None of those who listen to the events waits for anything: the log has a queue of lines, and the API one of events.
+	listeners := []func(event any){
+		feed.NewDirect(log, logging.Subscriber(log)).Observe,
+		feed.NewDirect(log, keeper.Observe).Observe,
+	}
 	var api *admin.Server
 	if plan.Admin != "" {
 		var err error
@@ -79,8 +83,7 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 		switch {
 		case err == nil:
 			defer api.Close()
-			observed := onEvent
-			onEvent = func(event any) { observed(event); api.Observe(event) }
+			listeners = append(listeners, feed.NewDirect(log, api.Observe).Observe)
 		case worker == nil || worker.First():
 			return fmt.Errorf("--admin: %w", err)
 		default: // there are connections to go on with
@@ -88,7 +91,7 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 		}
 	}
 
-	proxy, err := actors.Start(config, onEvent)
+	proxy, err := actors.Start(config, feed.All(listeners...))
 	if err != nil {
 		return explain(err)
 	}

@@ -20,7 +20,7 @@ const (
 	// followRest is how long one rests before he is told of more: to write each event by itself costs many times as much.
 	followRest = 20 * time.Millisecond
 	// followSome is how many events he is told of at a time.
-	followSome = 64
+	followSome = 256
 	// followWithin is how long he may take to read them before he loses his place to somebody who does.
 	followWithin = 10 * time.Second
 )
@@ -114,10 +114,14 @@ func (s *stream) tell() (told bool, err error) {
 // heartbeat shows that the connection lives. Whoever does not want all events also learns how far he has got: should he come back, those
 // he did not want are not among what he has missed.
 func (s *stream) heartbeat() error {
-	if s.kinds == nil && s.session == 0 {
-		return s.write([]byte(": nothing new\n\n"))
+	text := ": nothing new\n\n"
+	if s.kinds != nil || s.session != 0 {
+		if told, err := s.tell(); told || err != nil { // so that he has got as far as the hub
+			return err
+		}
+		text = "id: " + s.seen() + "\n" + text
 	}
-	return s.write([]byte("id: " + s.seen() + "\n: nothing new\n\n"))
+	return s.write([]byte(text))
 }
 
 func (s *stream) write(text []byte) error {
@@ -128,7 +132,7 @@ func (s *stream) write(text []byte) error {
 		case <-s.hub.closed:
 			return http.ErrServerClosed
 		}
-		_ = s.control.SetWriteDeadline(time.Now().Add(followWithin))
+		_ = s.control.SetWriteDeadline(time.Now().Add(s.hub.within))
 		if _, err := s.to.Write(text[:n]); err != nil {
 			return err
 		}

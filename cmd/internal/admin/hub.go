@@ -28,6 +28,7 @@ type hub struct {
 	feed   *feed.Feed
 	closed chan struct{}
 	ending sync.Once
+	within time.Duration // how long a follower may take to read
 
 	mu        sync.Mutex
 	ring      [heldEvents]*happened // by number
@@ -38,7 +39,8 @@ type hub struct {
 
 func newHub(log *slog.Logger) *hub {
 	h := &hub{
-		epoch: strconv.FormatInt(time.Now().UnixNano(), 36), closed: make(chan struct{}), followers: map[*follower]struct{}{},
+		epoch: strconv.FormatInt(time.Now().UnixNano(), 36), closed: make(chan struct{}), within: followWithin,
+		followers: map[*follower]struct{}{},
 	}
 	h.feed = feed.New(queuedEvents, log, h.hold)
 	return h
