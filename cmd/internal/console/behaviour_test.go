@@ -72,7 +72,7 @@ func TestKillInThePage(t *testing.T) {
 	p.until("a running stream", `document.querySelector('.flow.moves')`)
 	p.click(`[data-pid="listener/session-1/server-writer"] [data-mode=panic]`)
 	p.until("what the strategy did", `document.querySelector('[data-pid="listener/session-1"] .note').textContent
-		.startsWith('server-writer was made to panic. one-for-one: restarted server-writer in ')`)
+		.startsWith('server-writer panicked → one-for-one: restarted it alone in ')`)
 	p.until("the restart", `document.querySelector('[data-pid="listener/session-1/server-writer"] .detail').textContent === '↻ 1'`)
 	r.wantRestarts(0, 1, 0, 0)
 	p.click(`[data-pid="listener/session-1/client-writer"] [data-mode=stop]`)
@@ -240,7 +240,7 @@ func TestLostAndBack(t *testing.T) {
 	p := r.open()
 	p.until("a running stream", `document.querySelector('#connection').textContent === 'live' && document.querySelector('.flow.moves')`)
 	r.door.shut()
-	p.until("that the proxy is lost", `document.querySelector('#banner').textContent.startsWith('The proxy does not answer since')`)
+	p.until("that the proxy is lost", `document.querySelector('#banner').textContent.startsWith('The proxy has not answered since')`)
 	if err := r.proxy.Kill("listener/session-1/client-reader", "panic", "somebody else"); err != nil {
 		t.Fatal(err)
 	}
@@ -263,11 +263,36 @@ func TestAnotherProxy(t *testing.T) {
 	p := r.open()
 	p.until("a session", `document.querySelector('#connection').textContent === 'live' && `+sessionRows+` === 1`)
 	r.api.Close()
-	p.until("that the proxy is lost", `document.querySelector('#banner').textContent.startsWith('The proxy does not answer since')`)
+	p.until("that the proxy is lost", `document.querySelector('#banner').textContent.startsWith('The proxy has not answered since')`)
 	other := newRig(t, admin.Config{}, nil)
 	r.door.lead(other.api.Addr().String())
 	p.until("that it is another", `document.querySelector('#banner').textContent.includes('it was started anew')`)
 	p.until("no session", sessionRows+` === 0`)
+}
+
+// With --survive the processes are part of the tree, and the next one is no stranger.
+func TestNextProcess(t *testing.T) {
+	t.Parallel()
+	process := func(generation uint64) admin.Config {
+		return admin.Config{Process: func() admin.Process {
+			return admin.Process{Survive: true, Generation: generation, Keeper: 11, Worker: 12, Holder: 13, Reason: "killed"}
+		}}
+	}
+	r := newRig(t, process(1), nil)
+	r.stream()
+	p := r.open()
+	p.until("the processes", `['keeper', 'worker', 'holder'].every((pid) => document.querySelector('[data-pid=' + pid + ']'))`)
+	p.until("the generation", `document.querySelector('.of-generation b').textContent === '1'`)
+	p.until("the stream", `document.querySelector('#connection').textContent === 'live'`)
+	other := newRig(t, process(2), nil)
+	other.stream()
+	r.door.shut()
+	r.door.lead(other.api.Addr().String())
+	r.door.open()
+	p.until("the next process", `document.querySelector('#banner').textContent.includes(
+		'process 2 goes on with the connections of the one before, which ended: killed')`)
+	p.until("the new generation", `document.querySelector('.of-generation b').textContent === '2'`)
+	p.shoot("survive-1280-light")
 }
 
 // Sessions that come and go leave the order of the tree right.

@@ -28,7 +28,8 @@ export class Chart {
     const seen = points.filter((p) => now - p.t <= span + 2);
     const line = seen.map((p, i) => `${i === 0 ? 'M' : 'L'}${x(p.t).toFixed(1)} ${y(p.v).toFixed(1)}`).join('');
     setAttr(this.path, 'd', line || 'M0 0');
-    setAttr(this.area, 'd', seen.length > 1 ? `${line}L${x(seen.at(-1).t).toFixed(1)} ${height}L${x(seen[0].t).toFixed(1)} ${height}Z` : 'M0 0');
+    const foot = (p) => `L${x(p.t).toFixed(1)} ${height}`;
+    setAttr(this.area, 'd', seen.length > 1 ? `${line}${foot(seen.at(-1))}${foot(seen[0])}Z` : 'M0 0');
     this.marks.replaceChildren(...marks.filter((m) => now - m.t <= span).map((m) => {
       const at = x(m.t).toFixed(1);
       return svg('g', {}, svg('line', { x1: at, x2: at, y1: 0, y2: height }), svg('title', {}, m.text));
@@ -37,7 +38,8 @@ export class Chart {
     setText(this.now, rate(current));
     setText(this.top, `${rate(most)}`);
     const kills = marks.filter((m) => now - m.t <= span).length;
-    setAttr(this.drawing, 'aria-label', `${this.title}: now ${rate(current)}, at most ${rate(most)} in ${Math.round(span)} seconds, ${kills} failures marked`);
+    setAttr(this.drawing, 'aria-label',
+      `${this.title}: now ${rate(current)}, at most ${rate(most)} in ${Math.round(span)} seconds, ${kills} failures marked`);
   }
 }
 

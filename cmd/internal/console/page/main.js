@@ -109,7 +109,8 @@ byId('fold').addEventListener('click', () => {
 
 const figures = {};
 for (const [key, name] of Object.entries({
-  sessions: 'sessions', up: 'client → server', down: 'server → client', restarts: 'restarts', kills: 'kills', closed: 'endings', generation: 'generation',
+  sessions: 'sessions', up: 'client → server', down: 'server → client', restarts: 'restarts', kills: 'kills', closed: 'endings',
+  generation: 'generation',
 })) {
   figures[key] = h('b', {}, '–');
   byId('figures').append(h('div', { class: `figure of-${key}` }, figures[key], h('span', {}, name)));
@@ -188,6 +189,7 @@ async function snapshot() {
 // --- the connection
 
 let lostAt = null; // ms, when the proxy was lost
+let lostGeneration; // which process that was
 let snapshotAt = -Infinity;
 let lastId = '';
 let replayed = 0;
@@ -195,9 +197,10 @@ let replayed = 0;
 function lose() {
   if (lostAt !== null) return;
   lostAt = performance.now();
+  lostGeneration = model.process?.generation;
   document.body.classList.add('lost');
   const since = new Date().toLocaleTimeString('en-GB');
-  banner(`The proxy does not answer since ${since}. What you see is what was known then; this page tries again every second.`, 'bad');
+  banner(`The proxy has not answered since ${since}. What you see is what was known then; this page tries again every second.`, 'bad');
   setText(byId('connection'), 'lost');
 }
 
@@ -213,12 +216,19 @@ function found(how) {
 }
 let backAt = null;
 
-function sayBack() {
-  if (!backAt || lostAt !== null) return;
-  const what = backAt.missed === null ? `${times(replayed, 'event')} from meanwhile, nothing missed`
-    : backAt.missed < 0 ? 'it was started anew, so what happened meanwhile is not known' : `${times(backAt.missed, 'event')} missed for good`;
-  banner(`The proxy is back after ${backAt.away}: ${what}.`, 'good');
+async function sayBack() {
+  const back = backAt;
+  if (!back || lostAt !== null) return;
+  model.process = await api.get('/api/process').catch(() => model.process);
+  if (lostAt !== null) return;
+  let what = back.missed === null ? `${times(replayed, 'event')} from meanwhile, nothing missed`
+    : back.missed < 0 ? 'it was started anew, so what happened meanwhile is not known' : `${times(back.missed, 'event')} missed for good`;
+  if (model.process?.survive && model.process.generation > lostGeneration) {
+    what = `process ${model.process.generation} goes on with the connections of the one before, which ended: ${model.process.reason}`;
+  }
+  banner(`The proxy is back after ${back.away}: ${what}.`, 'good');
   backAt = null;
+  model.changed('structure');
   setTimeout(() => { if (lostAt === null) banner(''); }, 8000);
 }
 

@@ -199,28 +199,47 @@ export class Model extends EventTarget {
   note({ pid, kind, state, restarts, mailbox, strategy }) { this.actors.set(pid, { kind, state, restarts, mailbox, strategy }); }
 }
 
-// told is a note as a sentence: who failed, and what the strategy did to whom.
+// told is a note as two sentences: who failed, and what the strategy did to whom.
 export function told(note) {
-  const who = lastPart(note.who);
   const how = note.kill === 'panic' ? 'was made to panic' : note.kill === 'stop' ? 'was stopped from outside' : `failed (${note.reason})`;
-  return `${who} ${how}. ${answered(note)}`;
+  return `${lastPart(note.who)} ${how}. ${answered(note)}`;
+}
+
+// short is the same for a line with little room.
+export function short(note) {
+  const how = note.kill === 'panic' ? 'panicked' : note.kill === 'stop' ? 'was stopped' : 'failed';
+  const who = lastPart(note.who);
+  return `${who.startsWith('session-') ? 'it' : who} ${how} → ${answered(note)}`;
+}
+
+// whom names those that were restarted, as briefly as can be.
+function whom(note) {
+  const who = lastPart(note.who);
+  const names = note.restarted.map(lastPart);
+  const children = names.filter((n) => roles.includes(n));
+  const itself = names.includes(who);
+  if (roles.includes(who)) {
+    const session = names.find((n) => n.startsWith('session-'));
+    if (session) return children.length > 0 ? `the session and its ${children.length === 4 ? 'four children' : list(children)}` : 'the session';
+    if (children.length === 4) return 'all four';
+    return names.length === 1 && itself ? 'it alone' : list(names);
+  }
+  if (itself && children.length > 0) return `it and its ${children.length === 4 ? 'four children' : list(children)}`;
+  return itself ? 'it' : list(names);
 }
 
 // answered is the second half of that.
 export function answered(note) {
-  const by = note.strategy === 'guardian' ? 'The guardian' : note.strategy;
-  const names = note.restarted.map(lastPart);
+  const by = note.strategy === 'guardian' ? 'the guardian' : note.strategy;
   const quick = note.after > 0 ? ` in ${seconds(note.after)}` : '';
-  if (note.ended) return `${by}: the session was reset.`;
-  if (note.directive === 'resume') return `${by}: the same incarnation goes on.`;
+  if (note.ended) return `${by}: reset the session.`;
+  if (note.directive === 'resume') return `${by}: lets it go on as it is.`;
   if (note.directive === 'escalate') {
-    const rest = names.length > 0 ? `, and restarted ${list(names)}` : '';
-    return `escalate: the session failed in its place${rest}${quick}.`;
+    return `escalate: the session failed in its place${note.restarted.length > 0 ? `; restarted ${whom(note)}${quick}` : ''}.`;
   }
-  if (note.directive === 'stop') return `${by}: the session is reset.`;
-  if (names.length === 0) return note.delay > 0 ? `${by}: restarts it after ${seconds(note.delay)}.` : `${by}: ${note.directive}.`;
-  const others = names.length === 4 ? 'all four' : list(names);
-  return `${by}: restarted ${others}${quick}.`;
+  if (note.directive === 'stop') return `${by}: resets the session.`;
+  if (note.restarted.length === 0) return note.delay > 0 ? `${by}: restarts it after ${seconds(note.delay)}.` : `${by}: ${note.directive}.`;
+  return `${by}: restarted ${whom(note)}${quick}.`;
 }
 
 // spoken is what a screen reader is told of several failures at once.

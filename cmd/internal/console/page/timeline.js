@@ -10,7 +10,10 @@ const groups = {
   kills: ['actor-killed'],
   restarts: ['actor-restarted'],
   sessions: ['session-accepted', 'session-opened', 'session-closed'],
-  proxy: ['listener-opened', 'listener-draining', 'listener-closed', 'accept-paused', 'accept-resumed', 'supervision-changed', 'process-restarted', 'missed', 'dropped'],
+  proxy: [
+    'listener-opened', 'listener-draining', 'listener-closed', 'accept-paused', 'accept-resumed', 'supervision-changed',
+    'process-restarted', 'missed', 'dropped',
+  ],
 };
 const groupOf = Object.fromEntries(Object.entries(groups).flatMap(([g, names]) => names.map((n) => [n, g])));
 
@@ -29,18 +32,25 @@ export function describe(e) {
       return `${place(e.pid)} failed: ${e.reason} — ${e.strategy} says ${e.directive}${delay}`;
     }
     case 'actor-killed': return `${place(e.pid)} is killed by ${e.by} (${e.mode})`;
-    case 'actor-restarted': return `${place(e.pid)} runs again${e.after_s > 0 ? ` after ${seconds(e.after_s)}` : ', restarted with another'} (restart ${e.restarts})`;
+    case 'actor-restarted': {
+      const how = e.after_s > 0 ? ` after ${seconds(e.after_s)}` : ', restarted with another';
+      return `${place(e.pid)} runs again${how} (restart ${e.restarts})`;
+    }
     case 'actor-stopped': return `${place(e.pid)} was stopped for good: ${e.reason}`;
     case 'session-accepted': return `${lastPart(e.pid)} accepted from ${e.client}`;
     case 'session-opened': return `${lastPart(e.pid)} connected to ${e.server} in ${seconds(e.took_s)}`;
-    case 'session-closed': return `${lastPart(e.pid)} ended: ${e.cause}${e.err ? ` (${e.err})` : ''}, ${bytes(e.bytes_client_to_server)} ▸ ◂ ${bytes(e.bytes_server_to_client)}, after ${seconds(e.age_s)}`;
+    case 'session-closed': {
+      const moved = `→ ${bytes(e.bytes_client_to_server)} ← ${bytes(e.bytes_server_to_client)}`;
+      return `${lastPart(e.pid)} ended: ${e.cause}${e.err ? ` (${e.err})` : ''}, ${moved}, after ${seconds(e.age_s)}`;
+    }
     case 'listener-opened': return `${e.listener} accepts clients on ${e.addr} for ${e.destination}`;
     case 'listener-draining': return `${e.listener} is draining: ${times(e.sessions, 'session')} may run on for ${seconds(e.timeout_s)}`;
     case 'listener-closed': return `${e.listener} is closed after ${times(e.sessions, 'session')}`;
     case 'accept-paused': return `${e.listener} leaves clients waiting: ${e.reason}`;
     case 'accept-resumed': return `${e.listener} accepts clients again`;
     case 'supervision-changed': return `from now on ${e.strategy} answers failures (it was ${e.was})`;
-    case 'process-restarted': return `process ${e.generation} goes on with ${times(e.sessions, 'session')}, ${seconds(e.after_s)} after the end of the one before: ${e.reason}`;
+    case 'process-restarted':
+      return `process ${e.generation} goes on with ${times(e.sessions, 'session')}, ${seconds(e.after_s)} after the one before: ${e.reason}`;
     case 'missed': return e.missed < 0 ? 'what happened while the proxy was away is not known' : `${times(e.missed, 'event')} could not be replayed`;
     case 'dropped': return `${times(e.dropped, 'event')} came faster than this page could read`;
     default: return e.name;

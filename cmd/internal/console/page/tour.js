@@ -27,7 +27,8 @@ const steps = [
     text: 'Now choose all-for-one, for children that depend on each other, and kill the same actor again.',
     button: 'Choose all-for-one and kill',
     run: (tour) => tour.killUnder('all-for-one', (o, s, moved) =>
-      `One failed, and ${o.names.length === 4 ? 'all four' : list(o.names)} were restarted${o.quick}; the connection still lost no byte, and ${moved} went on.`),
+      `One failed, and ${o.names.length === 4 ? 'all four' : list(o.names)} were restarted${o.quick}; `
+      + `the connection still lost no byte, and ${moved} went on.`),
   },
   {
     title: 'Let it escalate',

@@ -3,7 +3,7 @@
 // them, and would still not know how to keep five thousand sessions from being drawn. The flows are lines that the browser animates.
 import { h, svg, setText, setAttr, calm, atMostEvery } from './dom.js';
 import { bytes, rate, lastPart, parent, count } from './format.js';
-import { roles, answered, told } from './model.js';
+import { roles, short, told } from './model.js';
 
 const rowHeight = 42, panelHeight = 172;
 const margin = 300; // pixels beyond what is in sight that are drawn, so that scrolling finds them there
@@ -62,8 +62,13 @@ export class Tree {
       for (const l of model.listeners) {
         rows.push({ pid: l, kind: 'listener', level: level + 1, folds: true });
         if (!this.isOpen(rows.at(-1))) continue;
-        for (const pid of model.helpers.get(l) ?? []) rows.push({ pid, kind: 'helper', level: level + 2 });
-        for (const s of below.get(l)) rows.push({ pid: s.pid, kind: 'session', level: level + 2, session: s, folds: true });
+        const helping = model.helpers.get(l) ?? [];
+        const helpers = helping.length;
+        for (const pid of helping) rows.push({ pid, kind: 'helper', level: level + 2 });
+        const all = below.get(l);
+        all.forEach((s, i) => rows.push({
+          pid: s.pid, kind: 'session', level: level + 2, session: s, folds: true, place: helpers + i + 1, of: helpers + all.length,
+        }));
       }
     }
     this.rows = rows;
@@ -212,7 +217,11 @@ class Row {
   constructor(tree, row) {
     this.tree = tree;
     this.row = row;
-    this.fold = row.folds ? h('button', { class: 'fold', type: 'button', tabindex: -1, 'aria-hidden': 'true', click: () => this.tree.toggle(this.row.pid, !this.row.open) }) : null;
+    // The arrow keys do the same, and tell more.
+    this.fold = h(row.folds ? 'button' : 'span', {
+      class: 'fold', type: row.folds ? 'button' : null, tabindex: -1, 'aria-hidden': 'true',
+      click: () => { if (this.row.folds) this.tree.toggle(this.row.pid, !this.row.open); },
+    });
     this.name = h('span', { class: 'name' }, lastPart(row.pid));
     this.peers = h('span', { class: 'peers' });
     this.rates = h('span', { class: 'rates' });
@@ -220,7 +229,8 @@ class Row {
     this.detail = h('span', { class: 'detail' });
     this.note = h('span', { class: 'note' });
     this.kills = killable(row.pid) ? killButtons(tree, row.pid) : null;
-    this.line = h('div', { class: 'line' }, this.fold ?? h('span', { class: 'fold' }), this.name, this.peers, this.note, this.rates, this.detail, this.state, this.kills);
+    this.line = h('div', { class: 'line' },
+      this.fold, this.name, this.peers, this.note, this.rates, this.detail, this.state, this.kills);
     this.element = h('div', {
       class: `row ${row.kind}`, role: 'treeitem', 'data-pid': row.pid, 'aria-level': row.level, tabindex: -1, click: (e) => this.click(e),
     }, this.line);
@@ -247,8 +257,12 @@ class Row {
     const selected = row.session && row.session.id === this.tree.selected;
     this.element.classList.toggle('selected', Boolean(selected));
     setAttr(this.element, 'aria-selected', String(Boolean(selected)));
+    if (row.of) { // most of them are not drawn, and cannot be counted
+      setAttr(this.element, 'aria-posinset', String(row.place));
+      setAttr(this.element, 'aria-setsize', String(row.of));
+    }
     const note = model.noteOf(row.pid);
-    setText(this.note, note ? (row.open ? told(note) : `${lastPart(note.who)} — ${answered(note)}`) : '');
+    setText(this.note, note ? short(note) : '');
     setAttr(this.note, 'title', note ? told(note) : '');
     this.element.classList.toggle('noted', Boolean(note));
     const actor = model.actors.get(row.pid);
@@ -339,8 +353,8 @@ class Card {
     this.detail = h('span', { class: 'detail' });
     this.kills = killButtons(tree, pid);
     this.element = h('div', {
-      class: `card ${role}`, role: 'treeitem', 'data-pid': pid, 'aria-level': level, 'aria-posinset': roles.indexOf(role) + 1, 'aria-setsize': roles.length,
-      'aria-selected': 'false', tabindex: -1,
+      class: `card ${role}`, role: 'treeitem', 'data-pid': pid, 'aria-level': level, 'aria-selected': 'false', tabindex: -1,
+      'aria-posinset': roles.indexOf(role) + 1, 'aria-setsize': roles.length,
     }, h('span', { class: 'name' }, role), h('span', { class: 'below' }, this.state, this.detail), this.kills);
   }
 
@@ -355,7 +369,8 @@ class Card {
     setAttr(this.state, 'data-state', this.state.textContent);
     counters(this.detail, actor);
     setAttr(this.element, 'tabindex', focused === this.pid ? '0' : '-1');
-    setAttr(this.element, 'aria-label', [lastPart(this.pid), down ? `failed: ${mark.reason}` : actor?.state, this.detail.title].filter(Boolean).join(', '));
+    const state = down ? `failed: ${mark.reason}` : actor?.state;
+    setAttr(this.element, 'aria-label', [lastPart(this.pid), state, this.detail.title].filter(Boolean).join(', '));
     setAttr(this.element, 'title', down ? mark.reason : '');
     this.kills.hidden = !model.faults;
   }
@@ -402,7 +417,8 @@ function counters(element, actor) {
 
 function killButtons(tree, pid) {
   const button = (mode, title) => h('button', {
-    type: 'button', tabindex: -1, class: 'kill', 'data-mode': mode, title, 'aria-label': `${title}: ${lastPart(pid)}`, click: () => tree.act.kill(pid, mode),
+    type: 'button', tabindex: -1, class: 'kill', 'data-mode': mode, title, 'aria-label': `${mode}: ${lastPart(pid)}`,
+    click: () => tree.act.kill(pid, mode),
   }, mode);
   return h('span', { class: 'kills' }, button('panic', 'Make it panic'), button('stop', 'Stop it from outside'));
 }
