@@ -193,7 +193,7 @@ func TestKeyboard(t *testing.T) {
 	r := newRig(t, admin.Config{Faults: true}, nil)
 	r.dial()
 	p := r.open()
-	p.until("a card", `document.querySelector('.card')`)
+	p.until("all actors", `document.querySelector('.card') && document.querySelector('[data-pid="listener/acceptor"]')`)
 	p.until("faults", `!document.querySelector('#faults').hidden`)
 	if n := eval[int](p, `document.querySelectorAll('#tree [role=treeitem][tabindex="0"]').length`); n != 1 {
 		t.Errorf("the tree has %d tab stops, want 1", n)
