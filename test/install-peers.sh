@@ -6,7 +6,7 @@ set -u
 
 # A program to look for, and the Debian package that has it.
 peers='curl:curl nginx:nginx haproxy:haproxy socat:socat redis-server:redis-server redis-benchmark:redis-tools ab:apache2-utils
-sshd:openssh-server ssh:openssh-client rsync:rsync nc:netcat-openbsd ip:iproute2 nsenter:util-linux'
+sshd:openssh-server ssh:openssh-client rsync:rsync nc:netcat-openbsd ip:iproute2 nsenter:util-linux chromium:chromium'
 
 PATH=$PATH:/usr/sbin:/sbin # where Debian has servers, which is not in everybody's path
 

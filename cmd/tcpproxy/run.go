@@ -11,6 +11,7 @@ import (
 	"tcpproxy/actors"
 	"tcpproxy/actors/survival"
 	"tcpproxy/cmd/internal/admin"
+	"tcpproxy/cmd/internal/console"
 	"tcpproxy/cmd/internal/feed"
 	"tcpproxy/cmd/internal/logging"
 	"tcpproxy/cmd/internal/memory"
@@ -81,6 +82,7 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 		api, err = admin.Listen(admin.Config{
 			Addr: plan.Admin, TokenFile: plan.AdminTokenFile, Faults: plan.Faults, Log: log, Process: processOf(worker),
 			Metrics: figures.Handler(),
+			Console: console.Handler(),
 		})
 		switch {
 		case err == nil:

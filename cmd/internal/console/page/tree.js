@@ -1,0 +1,424 @@
+// The living tree. It may have tens of thousands of actors, so only the rows in sight exist as elements: rows have known heights, and stand
+// at their places in a pane as high as all of them. That is a few dozen lines here; a layout library would bring a kilobyte for each of
+// them, and would still not know how to keep five thousand sessions from being drawn. The flows are lines that the browser animates.
+import { h, svg, setText, setAttr, calm, atMostEvery } from './dom.js';
+import { bytes, rate, lastPart, parent, count } from './format.js';
+import { roles, short, told } from './model.js';
+
+const rowHeight = 42, panelHeight = 172;
+const margin = 300; // pixels beyond what is in sight that are drawn, so that scrolling finds them there
+const flashFor = 1600;
+
+export class Tree {
+  // act is what the user may do to an actor: kill(pid, mode), select(id).
+  constructor(model, pane, act) {
+    Object.assign(this, { model, pane, act, rows: [], tops: [], shown: new Map(), query: '' });
+    this.open = new Map(); // PID → unfolded, as the user wants it
+    this.focused = 'guardian';
+    this.space = h('div', { class: 'space', role: 'none' });
+    pane.append(this.space);
+    this.draw = atMostEvery(0, () => this.render());
+    this.rebuild = atMostEvery(80, () => { this.layOut(); this.render(); });
+    pane.addEventListener('scroll', this.draw, { passive: true });
+    pane.addEventListener('keydown', (e) => this.key(e));
+    pane.addEventListener('focusin', (e) => this.followFocus(e));
+    new ResizeObserver(this.draw).observe(pane);
+    model.addEventListener('structure', this.rebuild);
+    model.addEventListener('numbers', this.draw);
+    model.addEventListener('event', (e) => this.happened(e.detail));
+    this.layOut();
+  }
+
+  search(text) { this.query = text.trim().toLowerCase(); this.pane.scrollTop = 0; this.rebuild(); }
+
+  foldAll(open) {
+    for (const s of this.model.sessions.values()) this.open.set(s.pid, open);
+    this.rebuild();
+  }
+
+  // isOpen: a few sessions are unfolded from the start, thousands are not.
+  isOpen(row) { return this.open.get(row.pid) ?? (row.kind === 'session' ? this.model.order.length <= 2 : true); }
+
+  toggle(pid, open) { this.open.set(pid, open); this.rebuild(); }
+
+  // layOut lists the rows, from the guardian down, each with its place.
+  layOut() {
+    const { model } = this;
+    const rows = [];
+    const p = model.process;
+    let level = 1;
+    if (p?.survive) {
+      rows.push({ pid: 'keeper', kind: 'process', level: level++, system: p.keeper }, { pid: 'worker', kind: 'process', level, system: p.worker });
+      rows.push({ pid: 'holder', kind: 'process', level: level++, system: p.holder });
+    }
+    rows.push({ pid: 'guardian', kind: 'guardian', level, folds: true });
+    this.matches = 0;
+    if (this.isOpen(rows.at(-1))) {
+      const below = new Map(model.listeners.map((l) => [l, []]));
+      for (const id of model.order) {
+        const s = model.sessions.get(id);
+        if (this.matching(s)) { below.get(s.listener)?.push(s); this.matches++; }
+      }
+      for (const l of model.listeners) {
+        rows.push({ pid: l, kind: 'listener', level: level + 1, folds: true });
+        if (!this.isOpen(rows.at(-1))) continue;
+        const helping = model.helpers.get(l) ?? [];
+        const helpers = helping.length;
+        for (const pid of helping) rows.push({ pid, kind: 'helper', level: level + 2 });
+        const all = below.get(l);
+        all.forEach((s, i) => rows.push({
+          pid: s.pid, kind: 'session', level: level + 2, session: s, folds: true, place: helpers + i + 1, of: helpers + all.length,
+        }));
+      }
+    }
+    this.rows = rows;
+    this.tops = new Float64Array(rows.length + 1);
+    this.index = new Map();
+    rows.forEach((row, i) => {
+      row.open = row.folds && this.isOpen(row);
+      this.tops[i + 1] = this.tops[i] + rowHeight + (row.kind === 'session' && row.open ? panelHeight : 0);
+      this.index.set(row.pid, i);
+    });
+    const height = `${this.tops[rows.length]}px`;
+    if (this.space.style.height !== height) this.space.style.height = height;
+  }
+
+  matching(s) {
+    if (!this.query) return true;
+    return `${s.pid} ${s.client} ${s.server} ${s.state}`.toLowerCase().includes(this.query);
+  }
+
+  // at is the row at a height.
+  at(y) {
+    let low = 0, high = this.rows.length - 1;
+    while (low < high) {
+      const mid = (low + high + 1) >> 1;
+      if (this.tops[mid] <= y) low = mid; else high = mid - 1;
+    }
+    return low;
+  }
+
+  // inSight are the sessions whose numbers are wanted.
+  inSight() {
+    if (this.pane.clientHeight === 0) return [];
+    return [...this.shown.values()].filter((v) => v.row.session && !v.row.session.ended).map((v) => v.row.session.id);
+  }
+
+  render() {
+    const first = this.at(this.pane.scrollTop - margin);
+    const last = this.at(this.pane.scrollTop + this.pane.clientHeight + margin);
+    const wanted = new Set();
+    for (let i = first; i <= last && i < this.rows.length; i++) wanted.add(this.rows[i].pid);
+    const held = this.rowOf(this.focused);
+    if (held && this.pane.contains(document.activeElement)) wanted.add(held.pid); // or the keyboard would lose its place
+    for (const [pid, view] of this.shown) {
+      if (!wanted.has(pid) || !this.index.has(pid)) { view.element.remove(); this.shown.delete(pid); }
+    }
+    let before = null;
+    for (const pid of [...wanted].filter((p) => this.index.has(p)).sort((a, b) => this.index.get(a) - this.index.get(b))) {
+      const i = this.index.get(pid);
+      let view = this.shown.get(pid);
+      if (!view) {
+        view = new Row(this, this.rows[i]);
+        this.shown.set(pid, view);
+      }
+      const next = before ? before.nextSibling : this.space.firstChild; // in order, for who reads by the order of elements
+      if (next !== view.element) this.space.insertBefore(view.element, next);
+      before = view.element;
+      view.update(this.rows[i], this.tops[i]);
+    }
+    if (this.onRender) this.onRender();
+  }
+
+  happened(e) {
+    const place = this.shown.get(this.model.noteAt(e.pid ?? ''));
+    if (place && (e.name === 'actor-failed' || e.name === 'actor-restarted')) {
+      place.update(place.row);
+      place.flash(e.pid, e.name === 'actor-failed');
+    }
+  }
+
+  // rowOf is the row that shows an actor: a session's for its children.
+  rowOf(pid) {
+    const i = this.index.get(pid) ?? this.index.get(parent(pid));
+    return i === undefined ? null : this.rows[i];
+  }
+
+  // items are all that the focus can go to, from the top down.
+  neighbour(pid, step) {
+    const row = this.rowOf(pid);
+    if (!row) return 'guardian';
+    const inside = row.pid === pid ? 0 : 1 + roles.indexOf(lastPart(pid));
+    const children = (r) => (r.kind === 'session' && r.open ? roles.length : 0);
+    const i = this.index.get(row.pid);
+    const to = inside + step;
+    if (to >= 0 && to <= children(row)) return to === 0 ? row.pid : `${row.pid}/${roles[to - 1]}`;
+    const other = this.rows[i + step];
+    if (!other) return pid;
+    return step < 0 && children(other) > 0 ? `${other.pid}/${roles.at(-1)}` : other.pid;
+  }
+
+  key(e) {
+    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest('button')) return;
+    const pid = this.focused;
+    const row = this.rowOf(pid);
+    if (!row) return;
+    const self = row.pid === pid;
+    const moves = { ArrowDown: 1, ArrowUp: -1 };
+    if (e.key in moves) this.focus(this.neighbour(pid, moves[e.key]));
+    else if (e.key === 'Home') this.focus(this.rows[0].pid);
+    else if (e.key === 'End') this.focus(this.rows.at(-1).pid);
+    else if (e.key === 'ArrowRight') { if (self && row.folds && !row.open) this.toggle(pid, true); else this.focus(this.neighbour(pid, 1)); }
+    else if (e.key === 'ArrowLeft') {
+      if (self && row.folds && row.open) this.toggle(pid, false);
+      else this.focus(self ? this.above(row) : row.pid);
+    } else if (e.key === 'Enter' || e.key === ' ') { if (row.session) this.act.select(row.session.id); }
+    else if (this.model.faults && killable(pid) && (e.key === 'p' || e.key === 's')) this.act.kill(pid, e.key === 'p' ? 'panic' : 'stop');
+    else return;
+    e.preventDefault();
+  }
+
+  above(row) {
+    for (let i = this.index.get(row.pid); i >= 0; i--) if (this.rows[i].level < row.level) return this.rows[i].pid;
+    return row.pid;
+  }
+
+  // focus moves the one tab stop of the tree, and scrolls there.
+  focus(pid) {
+    this.focused = pid;
+    const row = this.rowOf(pid);
+    if (!row) return;
+    const i = this.index.get(row.pid);
+    const top = this.tops[i], bottom = row.pid === pid ? top + rowHeight : this.tops[i + 1];
+    if (top < this.pane.scrollTop) this.pane.scrollTop = top;
+    else if (bottom > this.pane.scrollTop + this.pane.clientHeight) this.pane.scrollTop = bottom - this.pane.clientHeight;
+    if (!this.shown.has(row.pid)) this.render();
+    this.retab();
+    this.shown.get(row.pid)?.item(pid)?.focus({ preventScroll: true });
+  }
+
+  followFocus(e) {
+    const item = e.target.closest('[role=treeitem]');
+    if (item?.dataset.pid && item.dataset.pid !== this.focused) { this.focused = item.dataset.pid; this.retab(); }
+  }
+
+  retab() {
+    for (const item of this.space.querySelectorAll('[role=treeitem]')) {
+      setAttr(item, 'tabindex', item.dataset.pid === this.focused ? '0' : '-1');
+    }
+  }
+}
+
+// killable: the guardian is no actor, and processes are not killed from here.
+const killable = (pid) => !['guardian', 'keeper', 'worker', 'holder'].includes(pid);
+
+// Row is one line of the tree, with its session's children below it if that is unfolded.
+class Row {
+  constructor(tree, row) {
+    this.tree = tree;
+    this.row = row;
+    // The arrow keys do the same, and tell more.
+    this.fold = h(row.folds ? 'button' : 'span', {
+      class: 'fold', type: row.folds ? 'button' : null, tabindex: -1, 'aria-hidden': 'true',
+      click: () => { if (this.row.folds) this.tree.toggle(this.row.pid, !this.row.open); },
+    });
+    this.name = h('span', { class: 'name' }, lastPart(row.pid));
+    this.peers = h('span', { class: 'peers' });
+    this.rates = h('span', { class: 'rates' });
+    this.state = h('span', { class: 'state' });
+    this.detail = h('span', { class: 'detail' });
+    this.note = h('span', { class: 'note' });
+    this.kills = killable(row.pid) ? killButtons(tree, row.pid) : null;
+    this.line = h('div', { class: 'line' },
+      this.fold, this.name, this.peers, this.note, this.rates, this.detail, this.state, this.kills);
+    this.element = h('div', {
+      class: `row ${row.kind}`, role: 'treeitem', 'data-pid': row.pid, 'aria-level': row.level, tabindex: -1, click: (e) => this.click(e),
+    }, this.line);
+    this.cards = new Map();
+  }
+
+  click(e) {
+    if (e.target.closest('button')) return;
+    const item = e.target.closest('[role=treeitem]');
+    this.tree.focus(item.dataset.pid);
+    if (this.row.session) this.tree.act.select(this.row.session.id);
+  }
+
+  // item is the element that the focus goes to for an actor.
+  item(pid) { return pid === this.row.pid ? this.element : this.cards.get(lastPart(pid))?.element; }
+
+  update(row, top) {
+    this.row = row;
+    const { model } = this.tree;
+    if (top !== undefined && top !== this.top) { this.top = top; this.element.style.transform = `translateY(${top}px)`; }
+    this.element.style.setProperty('--level', row.level - 1);
+    setAttr(this.element, 'tabindex', this.tree.focused === row.pid ? '0' : '-1');
+    if (row.folds) setAttr(this.element, 'aria-expanded', String(row.open));
+    const selected = row.session && row.session.id === this.tree.selected;
+    this.element.classList.toggle('selected', Boolean(selected));
+    setAttr(this.element, 'aria-selected', String(Boolean(selected)));
+    if (row.of) { // most of them are not drawn, and cannot be counted
+      setAttr(this.element, 'aria-posinset', String(row.place));
+      setAttr(this.element, 'aria-setsize', String(row.of));
+    }
+    const note = model.noteOf(row.pid);
+    setText(this.note, note ? short(note) : '');
+    setAttr(this.note, 'title', note ? told(note) : '');
+    this.element.classList.toggle('noted', Boolean(note));
+    const actor = model.actors.get(row.pid);
+    if (row.kind === 'process') this.updateProcess();
+    else if (row.session) this.updateSession(row.session, actor);
+    else this.updateActor(actor);
+    if (this.kills) this.kills.hidden = !model.faults || Boolean(row.session?.ended);
+    this.label(note);
+  }
+
+  label(note) {
+    const s = this.row.session;
+    const parts = [lastPart(this.row.pid), this.state.textContent];
+    if (s) parts.push(`from ${s.client} to ${s.server || 'nobody yet'}`);
+    if (this.detail.textContent) parts.push(this.detail.title);
+    if (note) parts.push(told(note));
+    setAttr(this.element, 'aria-label', parts.filter(Boolean).join(', '));
+  }
+
+  updateProcess() {
+    const { pid, system } = this.row;
+    setText(this.detail, `process ${system}`);
+    this.detail.title = this.detail.textContent;
+    setText(this.state, pid === 'holder' ? 'in reserve' : 'running');
+  }
+
+  updateActor(actor) {
+    const { model } = this.tree;
+    setText(this.state, actor?.state ?? '');
+    setAttr(this.state, 'data-state', actor?.state ?? '');
+    counters(this.detail, actor);
+    if (this.row.kind === 'listener') {
+      setText(this.peers, this.tree.model.listeners.length > 1 ? '' : `${count(model.order.length)} session${model.order.length === 1 ? '' : 's'}`);
+    }
+    if (this.row.kind === 'guardian') setText(this.peers, 'the root: not an actor, so nobody can kill it');
+  }
+
+  updateSession(s, actor) {
+    setText(this.peers, `${s.client} → ${s.server || '…'}`);
+    setText(this.state, s.ended ? `ended: ${s.ended}` : s.state);
+    setAttr(this.state, 'data-state', s.ended ? 'ended' : s.state);
+    const idle = s.upRate + s.downRate === 0;
+    const text = s.ended || s.state === 'connecting' ? '' : idle ? 'idle' : `→ ${rate(s.upRate)}  ← ${rate(s.downRate)}`;
+    setText(this.rates, this.row.open ? '' : text);
+    setAttr(this.rates, 'data-idle', String(idle));
+    counters(this.detail, actor);
+    this.element.classList.toggle('ended', Boolean(s.ended));
+    if (this.row.open && !this.panel) this.unfold();
+    else if (!this.row.open && this.panel) { this.panel.remove(); this.panel = null; this.cards.clear(); }
+    if (!this.panel) return;
+    setAddress(this.clientPeer, s.client);
+    setAddress(this.serverPeer, s.server || '…');
+    for (const card of this.cards.values()) card.update();
+    this.up.update(s.upRate, s.up, s.ended);
+    this.down.update(s.downRate, s.down, s.ended);
+  }
+
+  // unfold draws the four children, the two peers, and the two flows between them.
+  unfold() {
+    for (const role of roles) this.cards.set(role, new Card(this.tree, `${this.row.pid}/${role}`, this.row.level + 1));
+    this.up = new Flow('up');
+    this.down = new Flow('down');
+    this.clientPeer = h('span');
+    this.serverPeer = h('span');
+    const card = (role) => this.cards.get(role).element;
+    this.panel = h('div', { class: 'panel', role: 'group', 'aria-label': 'Children' },
+      h('div', { class: 'peer client', role: 'none' }, h('b', {}, 'client'), this.clientPeer),
+      card('client-reader'), this.up.element, card('server-writer'),
+      card('server-reader'), this.down.element, card('client-writer'),
+      h('div', { class: 'peer server', role: 'none' }, h('b', {}, 'server'), this.serverPeer));
+    this.element.append(this.panel);
+  }
+
+  flash(pid, failed) {
+    const element = this.item(pid) && pid !== this.row.pid ? this.item(pid) : this.line;
+    if (calm()) return;
+    const colour = failed ? 'var(--bad-soft)' : 'var(--good-soft)';
+    element.animate([{ backgroundColor: colour }, { backgroundColor: colour, offset: 0.3 }, {}], { duration: flashFor, easing: 'ease-out' });
+  }
+}
+
+// Card is one of a session's four children.
+class Card {
+  constructor(tree, pid, level) {
+    Object.assign(this, { tree, pid });
+    const role = lastPart(pid);
+    this.state = h('span', { class: 'state' });
+    this.detail = h('span', { class: 'detail' });
+    this.kills = killButtons(tree, pid);
+    this.element = h('div', {
+      class: `card ${role}`, role: 'treeitem', 'data-pid': pid, 'aria-level': level, 'aria-selected': 'false', tabindex: -1,
+      'aria-posinset': roles.indexOf(role) + 1, 'aria-setsize': roles.length,
+    }, h('span', { class: 'name' }, role), h('span', { class: 'below' }, this.state, this.detail), this.kills);
+  }
+
+  update() {
+    const { model, focused } = this.tree;
+    const actor = model.actors.get(this.pid);
+    const mark = model.marks.get(this.pid);
+    const down = mark?.failed && performance.now() - mark.at < 4000;
+    this.element.classList.toggle('failing', Boolean(down));
+    this.element.classList.toggle('renewed', Boolean(mark && !mark.failed && performance.now() - mark.at < 2500));
+    setText(this.state, down ? 'failed' : actor?.state ?? '…');
+    setAttr(this.state, 'data-state', this.state.textContent);
+    counters(this.detail, actor);
+    setAttr(this.element, 'tabindex', focused === this.pid ? '0' : '-1');
+    const state = down ? `failed: ${mark.reason}` : actor?.state;
+    setAttr(this.element, 'aria-label', [lastPart(this.pid), state, this.detail.title].filter(Boolean).join(', '));
+    setAttr(this.element, 'title', down ? mark.reason : '');
+    this.kills.hidden = !model.faults;
+  }
+}
+
+// Flow is the bytes between a reader and a writer: a line that moves while they do.
+class Flow {
+  constructor(direction) {
+    this.rate = h('span', { class: 'flow-rate' });
+    this.total = h('span', { class: 'flow-total' });
+    this.line = svg('line', { x1: '0', x2: '100%', y1: '50%', y2: '50%' });
+    this.element = h('div', { class: `flow ${direction}`, role: 'none' },
+      this.rate, svg('svg', { 'aria-hidden': 'true' }, this.line), this.total);
+  }
+
+  update(perSecond, total, ended) {
+    setText(this.rate, ended ? '' : rate(perSecond));
+    setText(this.total, total > 0 ? bytes(total) : 'no byte yet');
+    setAttr(this.total, 'title', `${count(total)} bytes`);
+    const moves = perSecond > 0 && !ended;
+    this.element.classList.toggle('moves', moves);
+    // From a second a step for single bytes to a twentieth for gigabytes.
+    const pace = `${Math.max(0.1, 1.1 - Math.log10(perSecond + 1) / 9).toFixed(1)}s`;
+    if (moves && this.line.style.animationDuration !== pace) this.line.style.animationDuration = pace;
+  }
+}
+
+// setAddress lets a line break come before the port.
+function setAddress(element, address) {
+  if (element.textContent === address) return;
+  const colon = address.lastIndexOf(':');
+  element.replaceChildren(...(colon < 0 ? [address] : [address.slice(0, colon), h('wbr'), address.slice(colon)]));
+}
+
+function counters(element, actor) {
+  if (!actor) { setText(element, ''); element.title = ''; return; }
+  const parts = [], words = [];
+  if (actor.restarts > 0) { parts.push(`↻ ${actor.restarts}`); words.push(`restarted ${actor.restarts} times`); }
+  if (actor.mailbox > 0) { parts.push(`✉ ${actor.mailbox}`); words.push(`${actor.mailbox} messages wait`); }
+  setText(element, parts.join(' '));
+  const title = words.join(', ');
+  if (element.title !== title) element.title = title;
+}
+
+function killButtons(tree, pid) {
+  const button = (mode, title) => h('button', {
+    type: 'button', tabindex: -1, class: 'kill', 'data-mode': mode, title, 'aria-label': `${mode}: ${lastPart(pid)}`,
+    click: () => tree.act.kill(pid, mode),
+  }, mode);
+  return h('span', { class: 'kills' }, button('panic', 'Make it panic'), button('stop', 'Stop it from outside'));
+}
