@@ -263,12 +263,19 @@ func TestAnotherProxy(t *testing.T) {
 	r.dial()
 	p := r.open()
 	p.until("a session", `document.querySelector('#connection').textContent === 'live' && `+sessionRows+` === 1`)
+	p.click(`[data-pid="listener/session-1"] .name`)
 	r.api.Close()
 	p.until("that the proxy is lost", `document.querySelector('#banner').textContent.startsWith('The proxy has not answered since')`)
 	other := newRig(t, admin.Config{}, nil)
+	c := other.dial() // which has the same number as the one before
 	r.door.lead(other.api.Addr().String())
 	p.until("that it is another", `document.querySelector('#banner').textContent.includes('it was started anew')`)
-	p.until("no session", sessionRows+` === 0`)
+	p.until("its session", fmt.Sprintf(sessionRows+` === 1 && document.querySelector('.row.session .peers').textContent.startsWith(%q)`,
+		c.LocalAddr().String()))
+	if _, err := c.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	p.until("its bytes", `document.querySelector('.flow-total').textContent === '5 B'`)
 }
 
 // With --survive the processes are part of the tree, and the next one is no stranger.
