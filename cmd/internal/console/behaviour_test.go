@@ -308,7 +308,8 @@ func TestSeveralListeners(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, admin.Config{}, func(cfg *actors.Config) { cfg.Loops = 2 })
 	p := r.open()
-	p.until("both listeners", `document.querySelectorAll('.row.listener').length === 2 && document.querySelectorAll('.row.helper').length === 2`)
+	p.until("both listeners", `document.querySelectorAll('.row.listener').length === 2 &&
+		document.querySelectorAll('.row.helper').length === 2`)
 	for range 8 {
 		c := r.dial()
 		if _, err := c.Write([]byte("hello")); err != nil {
