@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"tcpproxy/actors"
 	"tcpproxy/cmd/internal/admin"
 )
 
@@ -262,12 +263,19 @@ func TestAnotherProxy(t *testing.T) {
 	r.dial()
 	p := r.open()
 	p.until("a session", `document.querySelector('#connection').textContent === 'live' && `+sessionRows+` === 1`)
+	p.click(`[data-pid="listener/session-1"] .name`)
 	r.api.Close()
 	p.until("that the proxy is lost", `document.querySelector('#banner').textContent.startsWith('The proxy has not answered since')`)
 	other := newRig(t, admin.Config{}, nil)
+	c := other.dial() // which has the same number as the one before
 	r.door.lead(other.api.Addr().String())
 	p.until("that it is another", `document.querySelector('#banner').textContent.includes('it was started anew')`)
-	p.until("no session", sessionRows+` === 0`)
+	p.until("its session", fmt.Sprintf(sessionRows+` === 1 && document.querySelector('.row.session .peers').textContent.startsWith(%q)`,
+		c.LocalAddr().String()))
+	if _, err := c.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	p.until("its bytes", `document.querySelector('.flow-total').textContent === '5 B'`)
 }
 
 // With --survive the processes are part of the tree, and the next one is no stranger.
@@ -293,6 +301,31 @@ func TestNextProcess(t *testing.T) {
 		'process 2 goes on with the connections of the one before, which ended: killed')`)
 	p.until("the new generation", `document.querySelector('.of-generation b').textContent === '2'`)
 	p.shoot("survive-1280-light")
+}
+
+// With several loops the tree has several listeners, each with sessions of its own, and their numbers interleave.
+func TestSeveralListeners(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, admin.Config{}, func(cfg *actors.Config) { cfg.Loops = 2 })
+	p := r.open()
+	p.until("both listeners", `document.querySelectorAll('.row.listener').length === 2 &&
+		document.querySelectorAll('.row.helper').length === 2`)
+	for range 8 {
+		c := r.dial()
+		if _, err := c.Write([]byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.until("all sessions", sessionRows+` === 8`)
+	p.click("#fold") // folds all, so that the next click unfolds all
+	p.click("#fold")
+	p.until("the bytes of all", `[...document.querySelectorAll('.flow-total')].length >= 8 &&
+		[...document.querySelectorAll('.flow-total')].every((f) => f.textContent === '5 B')`)
+	p.until("each below its own", `[...document.querySelectorAll('.row.session')].every((row) => {
+		let above = row;
+		while (!above.matches('.listener')) above = above.previousElementSibling;
+		return row.dataset.pid.startsWith(above.dataset.pid + '/');
+	})`)
 }
 
 // Sessions that come and go leave the order of the tree right.

@@ -24,7 +24,6 @@ type rig struct {
 	api   *admin.Server
 	door  *door
 	echo  net.Listener
-	token string
 }
 
 // newRig starts all of it; change may be nil.

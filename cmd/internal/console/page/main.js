@@ -68,6 +68,7 @@ function show(name) {
     byId(`tab-${n}`).tabIndex = n === name ? 0 : -1;
   }
   if (name === 'session') session.render();
+  if (name === 'events') timeline.draw();
 }
 let aside = 'events';
 
@@ -158,8 +159,7 @@ let asking = null;
 // askNumbers asks for what is in sight. Whoever calls while it does waits for the same answer.
 function askNumbers() {
   asking ??= (async () => {
-    const wanted = tree.inSight();
-    if (session.session && !session.session.ended) wanted.push(session.id);
+    const wanted = [...tree.inSight(), session.id].filter((id) => model.sessions.has(id) && !model.sessions.get(id).ended);
     const runs = wanted.length > 0 ? ranges(wanted) : ['limit=1'];
     const asked = [];
     for (const run of runs) {
@@ -255,13 +255,15 @@ function onEvent(name, data, id) {
   replayed++;
   if (name === 'missed' || name === 'dropped') {
     if (name === 'missed' && backAt) backAt.missed = data.missed;
-    snapshotAt = -Infinity; // what was missed may be who is there
+    // What was missed may be who is there. Should this page be too slow, to ask all the time would make it slower.
+    snapshotAt = name === 'missed' ? -Infinity : Math.min(snapshotAt, performance.now() - healing + 5000);
+    if (data.missed < 0) model.closed.clear();
     model.changed('event', { name, time: new Date().toISOString(), ...data });
     return;
   }
   model.take(name, data);
   if (name === 'actor-failed') announce(data);
-  if (!data.pid || name.startsWith('actor-')) faults.update();
+  if (name === 'supervision-changed') faults.update();
 }
 
 async function follow() {
@@ -270,7 +272,8 @@ async function follow() {
       await api.events(lastId, () => found('live'), onEvent);
     } catch (e) {
       if (e.status === 401) await askToken();
-      else if (!(e instanceof api.Refused)) lose();
+      else if (e instanceof api.Refused) setText(byId('connection'), `no events: ${e.message}`);
+      else lose();
     }
     await pause(1000);
   }
@@ -291,7 +294,8 @@ async function poll() {
       showKeys();
     } catch (e) {
       if (e.status === 401) await askToken();
-      else if (!(e instanceof api.Refused)) { lose(); snapshotAt = -Infinity; }
+      else if (e instanceof api.Refused) warn(e.message);
+      else { lose(); snapshotAt = -Infinity; }
     }
     await pause(pace);
   }

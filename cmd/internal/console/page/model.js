@@ -52,6 +52,11 @@ export class Model extends EventTarget {
 
   add(s) {
     let known = this.sessions.get(s.id);
+    if (known && known.client !== s.client) { // a proxy that was started anew counts from one again
+      this.closed.delete(s.id);
+      this.lose(known);
+      known = null;
+    }
     if (known && !known.ended) return known;
     if (this.closed.has(s.id)) return null;
     known = { up: 0, down: 0, upRate: 0, downRate: 0, age: 0, bornAt: performance.now(), sampled: false, ...s };
@@ -89,14 +94,19 @@ export class Model extends EventTarget {
     this.changed('structure');
   }
 
+  // lose removes a session of whose end nothing is known.
+  lose(s) {
+    Object.assign(s, { ended: 'unseen', state: 'ended' });
+    this.remove(s);
+  }
+
   remove(s) {
     if (this.sessions.get(s.id) !== s) return;
     this.sessions.delete(s.id);
     const at = this.place(s.id);
     if (this.order[at] === s.id) this.order.splice(at, 1);
     for (const role of roles) { this.actors.delete(`${s.pid}/${role}`); this.marks.delete(`${s.pid}/${role}`); }
-    this.notes.delete(s.pid);
-    this.marks.delete(s.pid);
+    for (const known of [this.actors, this.notes, this.marks]) known.delete(s.pid);
     this.changed('structure');
   }
 
@@ -153,7 +163,7 @@ export class Model extends EventTarget {
   snapshot(all, askedAt) {
     const there = new Set(all.map((s) => s.id));
     for (const s of [...this.sessions.values()]) {
-      if (!there.has(s.id) && s.bornAt < askedAt && !s.ended) this.remove(s);
+      if (!there.has(s.id) && s.bornAt < askedAt && !s.ended) this.lose(s);
     }
     for (const s of all) this.add({ id: s.id, pid: s.pid, client: s.client, server: s.server, state: s.state });
     this.sample(all);
@@ -172,7 +182,7 @@ export class Model extends EventTarget {
         s.upRate = Math.max(0, up - s.up) / took;
         s.downRate = Math.max(0, down - s.down) / took;
       }
-      if (!s.sampled || took > 0.05) Object.assign(s, { up, down, age: now.age_s, sampled: true });
+      if (!s.sampled || took > 0.05 || took < 0) Object.assign(s, { up, down, age: now.age_s, sampled: true });
       Object.assign(s, { state: now.state, idle: now.idle_s, server: now.server });
     }
     this.changed('numbers', some);
@@ -190,7 +200,6 @@ export class Model extends EventTarget {
       for (const c of l.children) {
         this.note(c);
         for (const child of c.children) this.note(child);
-        if (c.kind === 'session' && c.strategy) this.strategy = c.strategy;
       }
     }
     if (JSON.stringify([this.listeners, [...this.helpers]]) !== before) this.changed('structure');

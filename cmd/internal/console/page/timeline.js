@@ -59,7 +59,7 @@ export function describe(e) {
 
 export class Timeline {
   constructor(model, pane) {
-    Object.assign(this, { model, all: [], paused: false, behind: 0, text: '' });
+    Object.assign(this, { model, pane, all: [], paused: false, behind: 0, text: '' });
     this.on = new Set(Object.keys(groups));
     this.causes = new Bars('No session has ended since this page was opened.');
     this.list = h('ol', { class: 'log', 'aria-label': 'Events, newest first', tabindex: 0 });
@@ -103,6 +103,7 @@ export class Timeline {
   }
 
   render() {
+    if (this.pane.hidden) return;
     setText(this.pauseButton, this.paused ? `Go on${this.behind > 0 ? ` (${this.behind} new)` : ''}` : 'Pause');
     this.causes.update(this.model.causes);
     const rows = [];
