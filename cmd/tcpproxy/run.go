@@ -6,13 +6,16 @@ import (
 	"io"
 	"net/netip"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"tcpproxy/actors"
 	"tcpproxy/actors/survival"
 	"tcpproxy/cmd/internal/admin"
+	"tcpproxy/cmd/internal/demo"
 	"tcpproxy/cmd/internal/logging"
 	"tcpproxy/cmd/internal/memory"
+	"tcpproxy/messages"
 )
 
 // run is the program: it returns when the proxy has ended. nil means that it ended because it was told to. worker is nil unless a keeper
@@ -26,11 +29,12 @@ func run(args []string, worker *survival.Worker, stdout, stderr io.Writer) error
 		return checkLayout(int(plan.SurviveCheck))
 	case worker == nil:
 		// A worker does without: its keeper has looked.
+		flags, arguments := plan.choosePorts()
 		if err := refuseItself(plan.proxy, lookUp); err != nil {
 			return err
 		}
 		if plan.Survive {
-			return keep(plan, args, stderr)
+			return keep(plan, slices.Concat(flags, args, arguments), stderr)
 		}
 	}
 	// A log or a terminal that goes away must not take live sessions with it.
@@ -68,6 +72,18 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 	defer keeper.Stop()
 	toLog := logging.Subscriber(log)
 	onEvent := func(event any) { toLog(event); keeper.Observe(event) }
+	first := worker == nil || worker.First()
+	guests := demo.NewTraffic() // with --survive they are in the keeper, and these never come
+	defer guests.Stop()
+	if plan.Show {
+		observed := onEvent
+		onEvent = func(event any) {
+			observed(event)
+			if _, yes := event.(messages.ListenerDraining); yes {
+				guests.Leave() // or the proxy would wait for them
+			}
+		}
+	}
 	var api *admin.Server
 	if plan.Admin != "" {
 		var err error
@@ -79,10 +95,13 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 			defer api.Close()
 			observed := onEvent
 			onEvent = func(event any) { observed(event); api.Observe(event) }
-		case worker == nil || worker.First():
+		case first:
 			return fmt.Errorf("--admin: %w", err)
 		default: // there are connections to go on with
 			log.Error("no admin API any more", "err", err)
+		}
+		if plan.Show && first {
+			announceConsole(stdout, api.Addr().String())
 		}
 	}
 
@@ -94,7 +113,11 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 		api.Serve(proxy)
 		log.Info("admin API", "addr", api.Addr(), "faults", plan.Faults)
 	}
-	if worker == nil || worker.First() {
+	if plan.Show && worker == nil {
+		guests.Start(proxy.Addr().String())
+		browse(api.Addr().String(), true)
+	}
+	if first {
 		if plan.Demo {
 			announce(stdout, proxy.Addr())
 		}
