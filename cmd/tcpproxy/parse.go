@@ -16,6 +16,7 @@ import (
 
 const usage = `Usage: tcpproxy [flags] destination-host destination-port listen-port
        tcpproxy [flags] --demo|--show [listen-port]
+       tcpproxy top [--admin ADDR] [--admin-token-file FILE]
 `
 
 const description = `Forwards TCP connections. Each client that connects to listen-port gets a connection of its own to the destination;
@@ -28,6 +29,7 @@ Examples:
   tcpproxy example.org http 3000                     forward port 3000 of this machine to a web server
   tcpproxy --no-timeouts 10.0.0.5 ssh 2222           for SSH and the like: silent sessions live on
   tcpproxy --no-timeouts --listen-host 127.0.0.1 db.local 5432 5432
+  tcpproxy top --admin 127.0.0.1:9900                watch a proxy in this terminal; a host called top takes its two ports as ever
 
 Times take a unit (ms, s, m, h). SIGHUP is ignored. Exit codes: 0 after a signal, 1 when the proxy cannot run, 2 for a wrong command line.
 `

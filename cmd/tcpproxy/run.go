@@ -21,6 +21,9 @@ import (
 // run is the program: it returns when the proxy has ended. nil means that it ended because it was told to. worker is nil unless a keeper
 // has started this process.
 func run(args []string, worker *survival.Worker, stdout, stderr io.Writer) error {
+	if worker == nil && isTop(args) {
+		return runTop(args[1:], stdout)
+	}
 	plan, err := parse(args, stdout)
 	switch {
 	case err != nil:
