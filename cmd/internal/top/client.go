@@ -220,18 +220,18 @@ func (c *client) kill(ctx context.Context, pid, mode string) (string, error) {
 	if _, err := c.ask(ctx, "POST", "/api/faults?wait=2s", fault, &o); err != nil {
 		return "", err
 	}
-	text := fmt.Sprintf("%s of %s: %s", mode, pid, o.Outcome)
+	text := mode + " of " + brief(pid) + ": " + o.Outcome
 	if o.Cause != "" {
 		text += " (" + o.Cause + ")"
 	}
 	if o.AfterSeconds > 0 {
 		text += " after " + seconds(o.AfterSeconds)
 	}
+	if o.By != "" {
+		text += " by " + o.By
+	}
 	if o.Incarnation > 0 {
 		text += ", incarnation " + strconv.Itoa(o.Incarnation)
-	}
-	if o.By != "" {
-		text += ", by " + o.By
 	}
 	return text, nil
 }

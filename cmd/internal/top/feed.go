@@ -155,17 +155,17 @@ func (e event) text() string {
 	number := func(key string) float64 { n, _ := e.fields[key].(float64); return n }
 	switch e.name {
 	case "actor-killed":
-		return fmt.Sprintf("%s killed (%s, by %s)", get("pid"), get("mode"), get("by"))
+		return fmt.Sprintf("%s killed (%s, by %s)", brief(get("pid")), get("mode"), get("by"))
 	case "actor-failed":
-		return fmt.Sprintf("%s failed: %s; %s decides: %s", get("pid"), get("reason"), get("strategy"), get("directive"))
+		return fmt.Sprintf("%s failed: %s; %s decides: %s", brief(get("pid")), get("reason"), get("strategy"), get("directive"))
 	case "actor-restarted":
-		text := fmt.Sprintf("%s restarted (%s in all)", get("pid"), get("restarts"))
+		text := fmt.Sprintf("%s restarted (%s in all)", brief(get("pid")), get("restarts"))
 		if after := number("after_s"); after > 0 {
 			text += ", after " + seconds(after)
 		}
 		return text
 	case "actor-stopped":
-		return fmt.Sprintf("%s stopped: %s", get("pid"), get("reason"))
+		return fmt.Sprintf("%s stopped: %s", brief(get("pid")), get("reason"))
 	case "supervision-changed":
 		return fmt.Sprintf("%s supervises from now on, and not %s", get("strategy"), get("was"))
 	case "process-restarted":

@@ -113,7 +113,7 @@ func (m *model) kill(rows []row, how string) tea.Cmd {
 		return nil
 	}
 	pid := rows[m.cursor].node.PID
-	m.note, m.bad = how+" of "+pid+" …", false
+	m.note, m.bad = how+" of "+brief(pid)+" …", false
 	return order(func() (string, error) { return m.client.kill(m.ctx, pid, how) })
 }
 

@@ -136,7 +136,7 @@ func (m *model) take(l look) {
 		if m.lost == nil {
 			m.lostAt = l.at
 		}
-		m.lost = l.err
+		m.lost, m.rates = l.err, nil // what is not seen does not move
 		return
 	}
 	before, back := m.seen, m.lost != nil
@@ -221,7 +221,7 @@ func (m *model) compare(before look) {
 	walk(&m.seen.tree, func(n *messages.Node) {
 		if was, known := old[n.PID]; known && n.Restarts > was {
 			restarted[n.PID] = m.seen.at
-			say("%s restarted (%d in all)", n.PID, n.Restarts)
+			say("%s restarted (%d in all)", brief(n.PID), n.Restarts)
 		} else if at, shown := m.restarted[n.PID]; shown && m.seen.at.Sub(at) < shineFor {
 			restarted[n.PID] = at
 		}

@@ -27,6 +27,14 @@ func sessionOf(pid string) (id uint64, ok bool) {
 	return 0, false
 }
 
+// brief is a PID without those above whose names say little: a session's number is unique.
+func brief(pid string) string {
+	if at := strings.Index(pid, "session-"); at > 0 {
+		return pid[at:]
+	}
+	return pid
+}
+
 // layout is the tree in lines: what is folded has no children there, and a search leaves those that match, and those above them.
 func (m *model) layout() []row {
 	if m.seen.tree.PID == "" {

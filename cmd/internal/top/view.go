@@ -56,7 +56,7 @@ func (m *model) View() tea.View {
 func (m *model) title() string {
 	name := paint(bold, "tcpproxy "+m.addr)
 	if m.lost != nil {
-		return name + "  " + paint(alarm, "LOST: "+clean(m.lost.Error())+"; trying again")
+		return name + "  " + paint(alarm, "LOST, trying again: "+clean(m.lost.Error()))
 	}
 	if m.seen.at.IsZero() {
 		return name + "  asking …"
@@ -153,7 +153,9 @@ func (m *model) rowColumns(r row) string {
 
 func (m *model) choiceLines() (lines []string) {
 	lines = append(lines, "When a reader or writer fails:")
-	for i, s := range m.strategies {
+	first := max(0, m.choice-max(0, m.treeHeight()-2)) // where not all of them have room
+	for i, s := range m.strategies[first:] {
+		i += first
 		line := fmt.Sprintf("  %-13s %s", clean(s.Name), clean(s.Summary))
 		if s.Name == m.strategy() {
 			line = "*" + line[1:]
