@@ -129,7 +129,7 @@ func verdictOnAccept(errno syscall.Errno) acceptVerdict {
 func (a *Acceptor) pause(reason string) {
 	if !a.paused {
 		a.paused = true
-		a.publish(messages.AcceptPaused{Listener: a.name, Reason: reason})
+		publish(a.endpoint, messages.AcceptPaused{Listener: a.name, Reason: reason})
 	}
 }
 
@@ -155,6 +155,6 @@ func (a *Acceptor) tryLater() {
 func (a *Acceptor) resume() {
 	if a.paused {
 		a.paused = false
-		a.publish(messages.AcceptResumed{Listener: a.name})
+		publish(a.endpoint, messages.AcceptResumed{Listener: a.name})
 	}
 }

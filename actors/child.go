@@ -39,7 +39,7 @@ func (c *child) begin(e *endpoint, self *actor.PID) {
 			restarted.After, restarted.Kill = time.Duration(int64(e.lane.loop.Since())-f.since), f.kill
 			f.since, f.kill = 0, ""
 		}
-		e.publish(restarted)
+		publish(e, restarted)
 	}
 	e.fault(PointStarted, self)
 }

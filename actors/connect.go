@@ -96,7 +96,7 @@ func (s *Session) connect(ctx actor.Context) {
 			return
 		}
 		if !c.restored() {
-			e.publish(messages.SessionAccepted{ID: c.id, PID: c.session.pid.Id, Client: c.peer[client]})
+			publish(e, messages.SessionAccepted{ID: c.id, PID: c.session.pid.Id, Client: c.peer[client]})
 		}
 	}
 	if c.dialing == nil {
@@ -241,7 +241,7 @@ func (s *Session) connected(ctx actor.Context, t *try) {
 	c.progress.begin(e.lane.loop.Now())
 	c.keepServer(e.lane.loop.Now())
 	s.spawnChildren(ctx)
-	e.publish(messages.SessionOpened{
+	publish(e, messages.SessionOpened{
 		ID: c.id, PID: c.session.pid.Id, Client: c.peer[client], Server: c.peer[server],
 		Took: e.lane.loop.Since() - time.Duration(c.opened),
 	})

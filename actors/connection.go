@@ -186,7 +186,7 @@ func (c *connection) publishClosed() {
 	c.told = true
 	c.mark(survival.MarkTold)
 	age := max(c.endpoint.lane.loop.Since()-time.Duration(c.opened), 0)
-	c.endpoint.publish(messages.SessionClosed{
+	publish(c.endpoint, messages.SessionClosed{
 		ID: c.id, PID: c.session.pid.Id, Client: c.peer[client], Server: c.peer[server], Cause: c.cause, Err: c.err,
 		BytesClientToServer: c.flow[up].Moved(), BytesServerToClient: c.flow[down].Moved(), Age: age,
 	})

@@ -24,6 +24,7 @@ type endpoint struct {
 	lane   *lane
 	table  *survival.Table    // what outlives the process; nil if nothing shall
 	system *actor.ActorSystem // its own, so that not even the registry of actors is shared with other lanes
+	deaf   int32              // how many have subscribed to its events who do not care for the proxy's: the library's own
 	props  [roles]*actor.Props
 
 	listener, acceptor, chaos child
@@ -94,6 +95,7 @@ func newEndpoint(s *shared, name string, index, fd int) (*endpoint, error) {
 		l.loop.KeepOutside(wire.Outside{Notes: e.table.Notes, Chunks: e.table.Chunks}, time.Duration(survival.Monotonic()-m.Began.Load()))
 	}
 	e.system = newSystem(s.log)
+	e.deaf = e.system.EventStream.Length()
 	e.listener.role, e.acceptor.role, e.chaos.role = RoleListener, RoleAcceptor, RoleChaos
 	e.props = declare(e)
 	e.takes.Store(true)

@@ -44,7 +44,7 @@ func (g *guardian) childTerminated() {
 	e := g.endpoint
 	e.listener.gone = true
 	if e.finished() {
-		e.publish(messages.ListenerClosed{Listener: e.name, Sessions: e.served})
+		publish(e, messages.ListenerClosed{Listener: e.name, Sessions: e.served})
 		e.resolver.cancel()
 		e.lane.loop.Close()
 		return

@@ -57,7 +57,7 @@ func (s *shared) find(pid string) (*endpoint, Role) {
 
 // kill says so and does it.
 func (e *endpoint) kill(pid string, role Role, mode, by string) {
-	e.publish(messages.ActorKilled{PID: pid, Kind: role.String(), Mode: mode, By: by})
+	publish(e, messages.ActorKilled{PID: pid, Kind: role.String(), Mode: mode, By: by})
 	if mode == KillStop {
 		e.system.Root.Stop(e.system.NewLocalPID(pid))
 	} else {

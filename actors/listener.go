@@ -104,7 +104,7 @@ func (l *Listener) respawn(ctx actor.Context, c *child) {
 func (l *Listener) announce() {
 	if !l.announced && l.stage == serving {
 		l.announced = true
-		l.publish(messages.ListenerOpened{
+		publish(l.endpoint, messages.ListenerOpened{
 			Listener: l.name, Addr: wire.LocalAddr(l.fd), Destination: l.cfg.destination(),
 			MaxSessions: l.cfg.MaxSessions, IdleTimeout: l.cfg.IdleTimeout, HangTimeout: l.cfg.HangTimeout,
 		})
@@ -180,7 +180,7 @@ func (l *Listener) obey(ctx actor.Context) {
 		}
 		if l.stage == draining {
 			limit := l.drainLimit()
-			l.publish(messages.ListenerDraining{Listener: l.name, Sessions: len(l.connections), Timeout: limit})
+			publish(l.endpoint, messages.ListenerDraining{Listener: l.name, Sessions: len(l.connections), Timeout: limit})
 			l.lane.loop.Arm(&l.deadline, limit, runner(func() { l.order(ending) }))
 		}
 	}

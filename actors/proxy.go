@@ -156,6 +156,6 @@ func (p *Proxy) SetSupervision(name string) error {
 		return err
 	}
 	was := p.shared.supervision.Swap(&chosen)
-	p.shared.endpoints[0].publish(messages.SupervisionChanged{Strategy: chosen.Name, Was: was.Name})
+	publish(p.shared.endpoints[0], messages.SupervisionChanged{Strategy: chosen.Name, Was: was.Name})
 	return nil
 }

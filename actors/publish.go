@@ -9,8 +9,15 @@ import (
 )
 
 // publish tells everyone who has subscribed. Whoever did so through Proxy.Subscribe may panic without harm to anybody. One who subscribed
-// to the event stream itself, behind the proxy's back, does none to the actors, but those after it miss the event.
-func (e *endpoint) publish(event any) {
+// to the event stream itself, behind the proxy's back, does none to the actors, but those after it miss the event. It is a function with a
+// type parameter, and no method, so that an event that nobody hears is not put on the heap.
+func publish[E any](e *endpoint, event E) {
+	if e.system.EventStream.Length() > e.deaf {
+		e.tell(event)
+	}
+}
+
+func (e *endpoint) tell(event any) {
 	defer e.survive(event)
 	e.system.EventStream.Publish(event)
 }
@@ -33,7 +40,7 @@ func (e *endpoint) survive(event any) {
 
 // stoppedFor says that a session is stopped in answer to a failure.
 func (e *endpoint) stoppedFor(session *child, why error) {
-	e.publish(messages.ActorStopped{PID: session.pid.Id, Reason: why.Error()})
+	publish(e, messages.ActorStopped{PID: session.pid.Id, Reason: why.Error()})
 }
 
 // guard runs a step of an actor's lifecycle in which a panic would wedge its parent for ever: the library expects Restarting,
@@ -50,7 +57,7 @@ func (e *endpoint) guard(at Point, who *actor.PID, step func()) {
 func (e *endpoint) recovered(at Point, who *actor.PID, step func()) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			e.publish(messages.ActorFailed{
+			publish(e, messages.ActorFailed{
 				PID: who.GetId(), Reason: describe(reason), Point: e.takePoint(), Strategy: "guarded", Directive: at.String(),
 			})
 		}

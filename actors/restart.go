@@ -66,7 +66,7 @@ func (f *failure) decided(directive string, delay time.Duration) {
 	if name == "" {
 		name = f.chosen.Name
 	}
-	f.endpoint.publish(messages.ActorFailed{
+	publish(f.endpoint, messages.ActorFailed{
 		PID: f.who.pid.Id, Reason: describe(f.reason), Point: f.endpoint.takePoint(), Strategy: name, Directive: directive, Delay: delay,
 		Kill: killOf(f.reason),
 	})

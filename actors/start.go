@@ -63,7 +63,7 @@ func (p *Proxy) tellOfProcess() {
 	s := p.shared.cfg.Survival.Status()
 	e := p.shared.endpoints[0]
 	e.lane.do(func() {
-		e.publish(messages.ProcessRestarted{Generation: s.Generation, Reason: s.Reason, After: s.After, Sessions: p.restored})
+		publish(e, messages.ProcessRestarted{Generation: s.Generation, Reason: s.Reason, After: s.After, Sessions: p.restored})
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"tcpproxy/actors"
 	"tcpproxy/messages"
 )
 
@@ -21,6 +22,8 @@ type Proxy interface {
 	Sessions(ctx context.Context) (messages.Sessions, error)
 	EndSession(ctx context.Context, id uint64) error
 	SetSupervision(name string) error
+	Supervision() string
+	Stats() actors.Stats
 	Kill(pid, mode, by string) error
 	Done() <-chan struct{}
 }
@@ -40,6 +43,11 @@ type Config struct {
 	Log *slog.Logger
 	// Process tells of the processes. nil = there is this one, and nothing goes on after it.
 	Process func() Process
+	// Metrics answers GET /metrics, for callers who may ask for the rest, too. nil = there are none.
+	Metrics http.Handler
+	// Console answers GET / and what is under /console/: a page without secrets, which asks for the token itself, so that whoever
+	// opens it need not have sent one. nil = there is none.
+	Console http.Handler
 }
 
 // ErrExposed says that an address other than loopback was to be served without a token.
@@ -49,10 +57,12 @@ var ErrExposed = errors.New("an address other than loopback needs a token file")
 type Server struct {
 	config   Config
 	guard    middleware
+	doorway  middleware // the guard of what takes no token
 	listener *crowd
 	http     http.Server
 	served   chan struct{} // closed when the accepting goroutine is gone; nil before Serve
 	watch    watch
+	hub      *hub
 }
 
 // Listen reads the token and opens the port, so that a mistake in either shows before the proxy starts. Callers wait in the
@@ -68,8 +78,9 @@ func Listen(config Config) (*Server, error) {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	guard := middleware(onlyLocalHost)
+	guard, doorway := middleware(onlyLocalHost), middleware(onlyLocalHost)
 	if config.TokenFile != "" {
+		doorway = func(next http.Handler) http.Handler { return next } // by whatever name: a page of another's could learn nothing here
 		if guard, err = onlyBearer(config.TokenFile, config.Log); err != nil {
 			return nil, err
 		}
@@ -84,18 +95,26 @@ func Listen(config Config) (*Server, error) {
 	if config.Patience == 0 {
 		config.Patience = 2 * time.Second
 	}
-	return &Server{config: config, guard: guard, listener: newCrowd(listener, callersFor(descriptorLimit()))}, nil
+	return &Server{
+		config: config, guard: guard, doorway: doorway, listener: newCrowd(listener, callersFor(descriptorLimit())), hub: newHub(config.Log),
+	}, nil
 }
 
 // Addr is the address that the API is served on.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
 // Observe must be given every event of the proxy. It returns at once.
-func (s *Server) Observe(event any) { s.watch.observe(event) }
+func (s *Server) Observe(event any) {
+	s.hub.observe(event)
+	s.watch.observe(event)
+}
+
+// EventsDropped is how many events those who follow them have missed, because they, or this package, were too slow. From any goroutine.
+func (s *Server) EventsDropped() uint64 { return s.hub.dropped() }
 
 // Serve answers callers about the proxy, until Close. It does not wait.
 func (s *Server) Serve(proxy Proxy) {
-	s.http.Handler = s.handler(newAPI(proxy, &s.watch, s.config.Patience, s.listener.closed))
+	s.http.Handler = s.handler(newAPI(proxy, s))
 	s.listener.attach(&s.http)
 	// A caller who is slow, or silent, holds a goroutine and a descriptor for so long at most.
 	s.http.ReadHeaderTimeout = 5 * time.Second
@@ -114,6 +133,7 @@ func (s *Server) Serve(proxy Proxy) {
 
 // Close ends the API at once. Requests under way are cut off.
 func (s *Server) Close() {
+	defer s.hub.close()
 	if s.served == nil {
 		_ = s.listener.Close()
 		return

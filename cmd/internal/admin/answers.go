@@ -34,7 +34,7 @@ type answer struct {
 	begun   time.Time
 	changes uint64 // that had been made by then
 	done    chan struct{}
-	text    []byte // ends in a newline; not to be changed
+	told    // not to be changed
 	err     error
 }
 
@@ -42,7 +42,7 @@ type answer struct {
 var errUnmade = errors.New("the answer could not be made")
 
 // get returns an answer that was begun shareFor before the call at the earliest, and after the last change.
-func (a *answers) get(ctx context.Context) ([]byte, error) {
+func (a *answers) get(ctx context.Context) (*answer, error) {
 	asked, changes := time.Now(), a.changes.Load()
 	for {
 		it, mine := a.join(asked, changes)
@@ -56,7 +56,7 @@ func (a *answers) get(ctx context.Context) ([]byte, error) {
 			}
 		}
 		if it.goodFor(asked, changes) {
-			return it.text, it.err
+			return it, it.err
 		}
 	}
 }
@@ -102,7 +102,7 @@ func (a *answers) make(it *answer) {
 	defer cancel()
 	what, err := a.ask(ctx)
 	if err == nil {
-		it.text, err = encode(what, a.closed)
+		it.told, err = encode(what, a.closed)
 	}
 	it.err = err
 }

@@ -8,18 +8,12 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"tcpproxy/actors"
 	"tcpproxy/messages"
-)
-
-const (
-	// chunkWithin is how long a caller may take for a part of a large answer, and answerWithin for all of it: one who does not read gives
-	// up his place, of which there are few, to others.
-	chunkWithin  = 3 * time.Second
-	answerWithin = 30 * time.Second
 )
 
 // maxBody bounds what a caller may send, in bytes.
@@ -29,15 +23,22 @@ const maxBody = 4 << 10
 type api struct {
 	proxy    Proxy
 	watch    *watch
+	hub      *hub
 	patience time.Duration
+	process  func() Process
+	faults   bool
 
 	tree, sessions answers
 	changes        atomic.Uint64 // see changed
+	chooser        chooser
 	pacer          pacer
 }
 
-func newAPI(proxy Proxy, w *watch, patience time.Duration, closed <-chan struct{}) *api {
-	a := &api{proxy: proxy, watch: w, patience: patience}
+func newAPI(proxy Proxy, s *Server) *api {
+	patience, closed := s.config.Patience, s.listener.closed
+	a := &api{
+		proxy: proxy, watch: &s.watch, hub: s.hub, patience: patience, process: s.config.Process, faults: s.config.Faults,
+	}
 	a.tree = answers{patience: patience, changes: &a.changes, ask: func(ctx context.Context) (any, error) { return proxy.Tree(ctx) }}
 	a.sessions = answers{patience: patience, changes: &a.changes, ask: func(ctx context.Context) (any, error) {
 		sessions, err := proxy.Sessions(ctx)
@@ -53,30 +54,64 @@ func newAPI(proxy Proxy, w *watch, patience time.Duration, closed <-chan struct{
 // changed must be called when a caller has changed something, before he is told so: no answer that was begun before is given after.
 func (a *api) changed() { a.changes.Add(1) }
 
+// route is what is done about a request.
+type route struct {
+	method, path string
+	do           http.HandlerFunc
+}
+
+// routes are those of the whole API, but for the metrics and the page, which are not its own. They are described in openapi.json.
+func (s *Server) routes(a *api) []route {
+	all := []route{
+		{"GET", "/healthz", func(w http.ResponseWriter, _ *http.Request) { probe(w, a.alive()) }},
+		{"GET", "/readyz", func(w http.ResponseWriter, _ *http.Request) { probe(w, a.alive() && a.watch.accepts()) }},
+		{"GET", "/api/tree", a.serveTree},
+		{"GET", "/api/sessions", a.serveSessions},
+		{"DELETE", "/api/sessions/{id}", a.endSession},
+		{"GET", "/api/stats", a.showStats},
+		{"GET", "/api/process", a.showProcess},
+		{"GET", "/api/events", atMost(followersFor(s.listener.limit, s.requests()), http.HandlerFunc(a.follow)).ServeHTTP},
+		{"GET", "/api/openapi.json", showDescription},
+		{"POST", "/api/faults", a.injectFault},
+		{"PUT", "/api/supervision", a.setSupervision},
+	}
+	if !s.config.Faults {
+		for i := range all {
+			if all[i].path == "/api/faults" || all[i].path == "/api/supervision" {
+				all[i].do = refuseFault
+			}
+		}
+	}
+	if s.config.Metrics != nil {
+		all = append(all, route{"GET", "/metrics", s.config.Metrics.ServeHTTP})
+	}
+	if s.config.Console != nil {
+		all = append(all, route{"GET", "/{$}", s.config.Console.ServeHTTP}, route{"GET", "/console/", s.config.Console.ServeHTTP})
+	}
+	return all
+}
+
+// requests is how many are answered at once. The rest of the callers are those who probe.
+func (s *Server) requests() int { return max(1, s.listener.limit*3/4) }
+
 // handler is the whole API. The probes are outside the guard: whoever restarts dead programs need not know the token, and they
 // tell nothing else.
 func (s *Server) handler(a *api) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { probe(w, a.alive()) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { probe(w, a.alive() && a.watch.accepts()) })
-	mux.HandleFunc("GET /api/tree", a.serve(&a.tree))
-	mux.HandleFunc("GET /api/sessions", a.serve(&a.sessions))
-	mux.HandleFunc("GET /api/process", s.showProcess)
-	mux.HandleFunc("DELETE /api/sessions/{id}", a.endSession)
-	if s.config.Faults {
-		mux.HandleFunc("POST /api/faults", a.injectFault)
-		mux.HandleFunc("PUT /api/supervision", a.setSupervision)
-	} else {
-		mux.HandleFunc("POST /api/faults", refuseFault)
-		mux.HandleFunc("PUT /api/supervision", refuseFault)
+	for _, r := range s.routes(a) {
+		mux.HandleFunc(r.method+" "+r.path, r.do)
 	}
-
-	most := max(1, s.listener.limit*3/4)
-	guarded := s.guard(atMost(most, http.NewCrossOriginProtection().Handler(mux)))
+	most := s.requests()
+	limited := atMost(most, http.NewCrossOriginProtection().Handler(mux))
+	guarded := s.guard(limited)
+	page := s.doorway(atMost(max(1, most/2), limited)) // strangers get no further than that, and must leave room for the others
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+		switch path := r.URL.Path; {
+		case path == "/healthz" || path == "/readyz":
 			mux.ServeHTTP(w, r)
-		} else {
+		case s.config.Console != nil && (path == "/" || strings.HasPrefix(path, "/console/")):
+			page.ServeHTTP(w, r)
+		default:
 			guarded.ServeHTTP(w, r)
 		}
 	})
@@ -99,25 +134,6 @@ func (a *api) alive() bool {
 		return false
 	default:
 		return true
-	}
-}
-
-// serve answers a question, such as what sessions there are.
-func (a *api) serve(question *answers) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), a.patience)
-		defer cancel()
-		text, err := question.get(ctx)
-		if err != nil {
-			refuseUnanswered(w, err)
-			return
-		}
-		head(w, http.StatusOK)
-		begun, deadline := time.Now(), http.NewResponseController(w)
-		a.pacer.write(w, text, func() {
-			now := time.Now()
-			_ = deadline.SetWriteDeadline(now.Add(min(chunkWithin, answerWithin-now.Sub(begun))))
-		})
 	}
 }
 

@@ -172,7 +172,7 @@ func (c *crowd) attach(s *http.Server) {
 
 // atMost refuses requests beyond so many at once: they would make those who look whether the proxy lives wait for room.
 func atMost(limit int, next http.Handler) http.Handler {
-	slots := make(chan struct{}, limit)
+	slots := make(chan struct{}, max(0, limit))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case slots <- struct{}{}:

@@ -25,8 +25,8 @@ func TestEncodeIsWhatTheLibraryWrites(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := encode(what, nil); err != nil || string(got) != string(want)+"\n" {
-			t.Errorf("got  %s, %v\nwant %s", got, err, want)
+		if got, err := encode(what, nil); err != nil || string(got.text) != string(want)+"\n" {
+			t.Errorf("got  %s, %v\nwant %s", got.text, err, want)
 		}
 	}
 }

@@ -78,6 +78,19 @@ func (f *fake) SetSupervision(name string) error {
 	return nil
 }
 
+func (f *fake) Supervision() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.chosen
+}
+
+func (f *fake) Stats() actors.Stats {
+	return actors.Stats{MaxSessions: 99, Loops: []actors.LoopStats{
+		{Listener: "listener-1", Sessions: 2, BytesClientToServer: 30, BytesServerToClient: 400},
+		{Listener: "listener-2", Sessions: 1, BytesClientToServer: 5, BytesServerToClient: 6},
+	}}
+}
+
 func (f *fake) Kill(pid, mode, by string) error {
 	if !strings.HasPrefix(victimPID, pid) {
 		return actors.ErrNoActor

@@ -51,3 +51,21 @@ func (p *pacer) reserve(n int) time.Duration {
 	p.next = p.next.Add(time.Duration(n) * time.Second / paceBytes)
 	return wait
 }
+
+// paced is a way to write a large answer that comes in chunks. Only the first of them is not paced.
+type paced struct {
+	pacer *pacer
+	to    io.Writer
+	taken func() // as for pacer.write
+	large bool
+}
+
+// Write writes a chunk.
+func (p *paced) Write(chunk []byte) (int, error) {
+	if p.large {
+		time.Sleep(p.pacer.reserve(len(chunk)))
+	}
+	p.large = true
+	p.taken()
+	return p.to.Write(chunk)
+}

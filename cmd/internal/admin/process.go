@@ -23,6 +23,6 @@ func alone() func() Process {
 	return func() Process { return Process{Generation: 1, Worker: os.Getpid(), Since: time.Since(begun).Seconds()} }
 }
 
-func (s *Server) showProcess(w http.ResponseWriter, _ *http.Request) {
-	reply(w, http.StatusOK, s.config.Process())
+func (a *api) showProcess(w http.ResponseWriter, _ *http.Request) {
+	reply(w, http.StatusOK, a.process())
 }

@@ -19,9 +19,9 @@ func TestProcess(t *testing.T) {
 			return Process{Survive: true, Generation: 3, Reason: "killed by signal 9", Keeper: 7, Worker: 8, Holder: 9, Since: 1.5}
 		},
 	} {
-		s := &Server{config: Config{Process: tell}}
+		a := &api{process: tell}
 		answer := httptest.NewRecorder()
-		s.showProcess(answer, nil)
+		a.showProcess(answer, nil)
 		if answer.Code != http.StatusOK || answer.Body.String() != want {
 			t.Errorf("%d %q, want %q", answer.Code, answer.Body, want)
 		}
