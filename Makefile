@@ -20,7 +20,7 @@ build: $(patsubst cmd/%,bin/%,$(filter-out cmd/internal,$(wildcard cmd/*))) ## b
 bin/%: FORCE
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $@ ./cmd/$*
 
-run: bin/tcpproxy ## try it and watch it, or make run DEST=example.org PORT=80 LISTEN=3000 [FLAGS=...]
+run: bin/tcpproxy bin/tcpproxy-top ## try it and watch it, or make run DEST=example.org PORT=80 LISTEN=3000 [FLAGS=...]
 	$< $(FLAGS) $(if $(DEST),$(DEST) $(PORT) $(LISTEN),--show $(SHOWN))
 
 # Every test runs each time: the go command does not see that a test builds the program, and would show what an older one did.
@@ -74,8 +74,8 @@ cross: $(CROSS) ## build the proxy for every system and processor supported, and
 
 .PHONY: $(CROSS)
 $(CROSS):
-	GOOS=$(@D) GOARCH=$(@F) CGO_ENABLED=0 go build -o /dev/null ./cmd/tcpproxy
-	$(if $(filter amd64,$(@F)),GOOS=$(@D) GOARCH=$(@F) CGO_ENABLED=0 go vet ./cmd/tcpproxy ./actors/... ./messages/...)
+	GOOS=$(@D) GOARCH=$(@F) CGO_ENABLED=0 go build -o /dev/null ./cmd/tcpproxy ./cmd/tcpproxy-top
+	$(if $(filter amd64,$(@F)),GOOS=$(@D) GOARCH=$(@F) CGO_ENABLED=0 go vet ./cmd/tcpproxy ./cmd/tcpproxy-top ./actors/... ./messages/...)
 
 clean: ## remove what the other targets made
 	rm -rf bin test/out

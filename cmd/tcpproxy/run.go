@@ -22,7 +22,7 @@ import (
 // has started this process.
 func run(args []string, worker *survival.Worker, stdout, stderr io.Writer) error {
 	if worker == nil && isTop(args) {
-		return runTop(args[1:], stdout)
+		return runTop(args[1:])
 	}
 	plan, err := parse(args, stdout)
 	switch {

@@ -39,10 +39,10 @@ func newClient(config Config) (*client, error) {
 	if config.TokenFile != "" {
 		text, err := os.ReadFile(config.TokenFile)
 		if err != nil {
-			return nil, fmt.Errorf("top: token file: %w", err)
+			return nil, fmt.Errorf("token file: %w", err)
 		}
 		if c.token = strings.TrimSpace(string(text)); c.token == "" {
-			return nil, fmt.Errorf("top: token file: %s: it is empty", config.TokenFile)
+			return nil, fmt.Errorf("token file: %s: it is empty", config.TokenFile)
 		}
 	}
 	// Not those of the environment: a proxy for HTTP would have the token, and could not reach a loopback address anyway.
@@ -146,6 +146,12 @@ func (c *client) explain(err error) error {
 	return fmt.Errorf("%s: %w", c.addr, err)
 }
 
+// strategy is one of those that a proxy can supervise by.
+type strategy struct {
+	Name    string `json:"name"`
+	Summary string `json:"summary"`
+}
+
 // stats is the part of GET /api/stats that is shown.
 type stats struct {
 	Sessions            int        `json:"sessions"`
@@ -153,7 +159,7 @@ type stats struct {
 	BytesClientToServer uint64     `json:"bytes_client_to_server"`
 	BytesServerToClient uint64     `json:"bytes_server_to_client"`
 	Supervision         string     `json:"supervision"`
-	Strategies          []Strategy `json:"strategies"`
+	Strategies          []strategy `json:"strategies"`
 	Faults              bool       `json:"faults"`
 }
 

@@ -103,7 +103,7 @@ func (m *model) keyOfSearch(k tea.KeyPressMsg) tea.Cmd {
 		_, size := utf8.DecodeLastRuneInString(m.search)
 		m.search = m.search[:len(m.search)-size]
 	default:
-		m.search += clean(k.Text)
+		m.search += Clean(k.Text)
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ type model struct {
 	offered bool    // the proxy offers events
 
 	choice     int // of the strategies
-	strategies []Strategy
+	strategies []strategy
 	condemned  uint64 // the session to end, if confirmed
 	note       string // what became of what the user did
 	bad        bool   // the note is an error
@@ -84,7 +84,7 @@ type (
 
 func newModel(ctx context.Context, c *client, config Config) *model {
 	return &model{
-		ctx: ctx, client: c, addr: config.Addr, width: 80, height: 24, strategies: config.Strategies,
+		ctx: ctx, client: c, addr: config.Addr, width: 80, height: 24,
 		byPID: map[string]*messages.Session{}, rates: map[uint64]rate{}, fold: map[string]bool{},
 	}
 }
@@ -123,7 +123,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.key(msg)
 	case tea.PasteMsg:
 		if m.mode == searching {
-			m.search += clean(msg.Content)
+			m.search += Clean(msg.Content)
 		}
 	}
 	m.settle()
@@ -153,7 +153,7 @@ func (m *model) take(l look) {
 		m.byPID[l.sessions[i].PID] = &l.sessions[i]
 	}
 	if l.stats != nil && len(l.stats.Strategies) > 0 {
-		m.strategies = l.stats.Strategies
+		m.strategies = l.stats.Strategies // they are kept if it tells of none
 	}
 	m.measure(before)
 	if !began {

@@ -37,9 +37,11 @@ func lookAt(sessions, second int, restarts uint32) look {
 }
 
 func newTestModel() *model {
-	return newModel(context.Background(), nil, Config{Addr: "127.0.0.1:9", Strategies: []Strategy{
+	m := newModel(context.Background(), nil, Config{Addr: "127.0.0.1:9"})
+	m.strategies = []strategy{
 		{"one-for-one", "restart that child"}, {"all-for-one", "restart all four"}, {"stop", "reset the session"},
-	}})
+	}
+	return m
 }
 
 // tell gives messages to a model, and returns the command of the last.
@@ -238,7 +240,7 @@ func TestLost(t *testing.T) {
 	mustNotShow(t, m, "kB/s")
 	tell(m, looked{at: began.Add(4 * time.Second), err: errors.New("nobody there")})
 	tell(m, looked(lookAt(1, 6, 0)))
-	mustShow(t, m, "1 sessions", "the proxy is back, after 3s")
+	mustShow(t, m, "1 session ", "the proxy is back, after 3s")
 	mustNotShow(t, m, "LOST")
 }
 

@@ -11,8 +11,8 @@ import (
 	"tcpproxy/messages"
 )
 
-// clean is a text of the proxy's without what a terminal would obey: there are names in it that others have chosen.
-func clean(text string) string {
+// Clean is a text of the proxy's without what a terminal would obey: there are names in it that others have chosen.
+func Clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
@@ -75,7 +75,7 @@ func snapshotLines(l look) []string {
 	var add func(n *messages.Node, depth int)
 	add = func(n *messages.Node, depth int) {
 		r := row{node: n, depth: depth, session: m.byPID[n.PID]}
-		line := fmt.Sprintf("%-62s %-10s restarts=%d mailbox=%d", r.name(), clean(n.State), n.Restarts, n.Mailbox)
+		line := fmt.Sprintf("%-62s %-10s restarts=%d mailbox=%d", r.name(), Clean(n.State), n.Restarts, n.Mailbox)
 		if s := r.session; s != nil {
 			line += fmt.Sprintf(" up=%d down=%d age=%.1fs idle=%.1fs", s.BytesClientToServer, s.BytesServerToClient, s.AgeSeconds, s.IdleSeconds)
 		}

@@ -8,7 +8,6 @@ package top
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -23,14 +22,6 @@ type Config struct {
 	Addr string
 	// TokenFile names a file with the token that the API wants; "" if it wants none.
 	TokenFile string
-	// Strategies are what can be chosen from if the proxy does not say.
-	Strategies []Strategy
-}
-
-// Strategy is one of those that a proxy can supervise by.
-type Strategy struct {
-	Name    string `json:"name"`
-	Summary string `json:"summary"`
 }
 
 // Run shows the proxy until the user has seen enough. Where stdout is no terminal it prints what there is, once, as text. The error says in
@@ -68,7 +59,7 @@ func printOnce(client *client, stdout io.Writer) error {
 	defer cancel()
 	seen := client.look(ctx, "")
 	if seen.err != nil {
-		return fmt.Errorf("top: %w", seen.err)
+		return seen.err
 	}
 	_, err := io.WriteString(stdout, strings.Join(snapshotLines(seen), "\n")+"\n")
 	return err

@@ -56,7 +56,7 @@ func (m *model) View() tea.View {
 func (m *model) title() string {
 	name := paint(bold, "tcpproxy "+m.addr)
 	if m.lost != nil {
-		return name + "  " + paint(alarm, "LOST, trying again: "+clean(m.lost.Error()))
+		return name + "  " + paint(alarm, "LOST, trying again: "+Clean(m.lost.Error()))
 	}
 	if m.seen.at.IsZero() {
 		return name + "  asking …"
@@ -75,6 +75,9 @@ func figures(l *look, strategy string) string {
 		}
 	}
 	text = fmt.Sprintf("%d%s sessions", sessions, text)
+	if text == "1 sessions" {
+		text = "1 session"
+	}
 	if strategy != "" {
 		text += "  " + strategy
 	}
@@ -129,13 +132,13 @@ func (r row) name() string {
 			mark = "▸ "
 		}
 	}
-	text := strings.Repeat("  ", r.depth) + mark + clean(path.Base(r.node.PID))
+	text := strings.Repeat("  ", r.depth) + mark + Clean(path.Base(r.node.PID))
 	if r.session != nil {
 		server := r.session.Server
 		if server == "" {
 			server = "…"
 		}
-		text += "  " + clean(r.session.Client) + " → " + clean(server)
+		text += "  " + Clean(r.session.Client) + " → " + Clean(server)
 	}
 	return text
 }
@@ -148,7 +151,7 @@ func (m *model) rowColumns(r row) string {
 			up, down = speed(is.up), speed(is.down)
 		}
 	}
-	return fmt.Sprintf(columns, cut(clean(r.node.State), 10), fmt.Sprint(r.node.Restarts), fmt.Sprint(r.node.Mailbox), up, down)
+	return fmt.Sprintf(columns, cut(Clean(r.node.State), 10), fmt.Sprint(r.node.Restarts), fmt.Sprint(r.node.Mailbox), up, down)
 }
 
 func (m *model) choiceLines() (lines []string) {
@@ -156,7 +159,7 @@ func (m *model) choiceLines() (lines []string) {
 	first := max(0, m.choice-max(0, m.treeHeight()-2)) // where not all of them have room
 	for i, s := range m.strategies[first:] {
 		i += first
-		line := fmt.Sprintf("  %-13s %s", clean(s.Name), clean(s.Summary))
+		line := fmt.Sprintf("  %-13s %s", Clean(s.Name), Clean(s.Summary))
 		if s.Name == m.strategy() {
 			line = "*" + line[1:]
 		}
@@ -176,7 +179,7 @@ func (m *model) eventLines() []string {
 	}
 	lines := []string{paint(faint, head)}
 	for _, e := range m.events[max(0, len(m.events)-height):] {
-		lines = append(lines, e.at.Format("15:04:05.000 ")+paint(e.style(), clean(e.text())))
+		lines = append(lines, e.at.Format("15:04:05.000 ")+paint(e.style(), Clean(e.text())))
 	}
 	return fill(lines, height+1)
 }
@@ -196,9 +199,9 @@ func (m *model) noteLine() string {
 		return "/" + m.search + paint(reversed, " ")
 	}
 	if m.bad {
-		return paint(alarm, clean(m.note))
+		return paint(alarm, Clean(m.note))
 	}
-	return paint(bold, clean(m.note))
+	return paint(bold, Clean(m.note))
 }
 
 func (m *model) keysLine() string {
