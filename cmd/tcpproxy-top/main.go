@@ -29,8 +29,8 @@ type options struct {
 
 const usage = "Usage: tcpproxy top [--admin ADDR] [--admin-token-file FILE]\n"
 
-const description = `Shows a running proxy in this terminal: its tree of actors, rates, and what its supervisors do. Without a terminal it prints what there
-is, once, and exits; with 1 if the proxy cannot be reached.
+const description = `Shows a running proxy in this terminal: its tree of actors, rates, and what its supervisors do. Without a
+terminal it prints what there is, once, and exits; with 1 if the proxy cannot be reached.
 
 Arrows move and fold, / searches, k kills the chosen actor by a panic and K by stopping it (the proxy takes --faults for that), s chooses
 the strategy, e ends a session, q quits. To forward to a host that is called top, give its port and the listen-port, as ever.`

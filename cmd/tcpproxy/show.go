@@ -98,7 +98,7 @@ func browse(addr string, reap bool) {
 		return
 	}
 	defer null.Close()
-	process, err := os.StartProcess(path, []string{command, consoleURL(addr)}, &os.ProcAttr{
+	process, err := os.StartProcess(path, []string{command, consoleURL(addr)}, &os.ProcAttr{ //nolint:gosec // what a desktop offers
 		Files: []*os.File{null, null, null},        // it may be talkative
 		Sys:   &syscall.SysProcAttr{Setpgid: true}, // Ctrl-C is not for the browser
 	})

@@ -134,7 +134,7 @@ func (s *shown) end(t *testing.T) {
 	}
 }
 
-// TestShow is `make run`: the console's address first, then the two commands, traffic of its own, and a second one beside it on other ports.
+// TestShow is `make run`: the console's address first, then the two commands, traffic of its own, and a second one on other ports.
 func TestShow(t *testing.T) {
 	first := startShow(t, nil)
 	second := startShow(t, nil)

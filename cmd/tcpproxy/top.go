@@ -40,7 +40,7 @@ func runTop(args []string) error {
 	if err != nil {
 		return err
 	}
-	err = syscall.Exec(path, append([]string{topProgram}, args...), os.Environ()) //nolint:gosec // the one that was installed with this program
+	err = syscall.Exec(path, append([]string{topProgram}, args...), os.Environ()) //nolint:gosec // it was installed with this program
 	return fmt.Errorf("top: %s: %w", path, err)
 }
 
@@ -53,7 +53,8 @@ func findTop() (string, error) {
 	}
 	path, err := exec.LookPath(topProgram)
 	if err != nil {
-		return "", fmt.Errorf("top: there is no %s, neither beside this program nor in the PATH: make build makes both, install them together", topProgram)
+		return "", fmt.Errorf("top: there is no %s, neither beside this program nor in the PATH: make builds both, install them together",
+			topProgram)
 	}
 	return path, nil
 }

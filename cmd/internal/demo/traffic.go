@@ -17,9 +17,9 @@ const (
 	againAfter = time.Second
 )
 
-// Traffic is a few clients that use the demo's server through the proxy, one of each kind: a download at a steady pace, a ping-pong, and one
-// that has closed its half of the connection and goes on reading. Whoever is cut off comes again. Start is called once at most; the other
-// methods may be called from any goroutine, and as often as one likes.
+// Traffic is a few clients that use the demo's server through the proxy, one of each kind: a download at a steady pace, a ping-pong, and
+// one that has closed its half of the connection and goes on reading. Whoever is cut off comes again. Start is called once at most; the
+// other methods may be called from any goroutine, and as often as one likes.
 type Traffic struct {
 	ctx     context.Context
 	leave   context.CancelFunc

@@ -155,7 +155,9 @@ func TestSnapshot(t *testing.T) {
 	if err := Run(Config{Addr: a.addr()}, nil, &out); err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"5 sessions  one-for-one\n", "192.0.2.1:5000 → 198.51.100.1:80", "up=1000 down=2000", "client-writer", "and 3 sessions more"} {
+	for _, part := range []string{
+		"5 sessions  one-for-one\n", "192.0.2.1:5000 → 198.51.100.1:80", "up=1000 down=2000", "client-writer", "and 3 sessions more",
+	} {
 		if !strings.Contains(out.String(), part) {
 			t.Errorf("the snapshot lacks %q:\n%s", part, &out)
 		}
@@ -250,7 +252,9 @@ func TestFollowWithoutEvents(t *testing.T) {
 }
 
 func TestNumbers(t *testing.T) {
-	for bytes, want := range map[float64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 999_949: "999.9 kB", 999_960: "1.0 MB", 3.2e9: "3.2 GB", 5e15: "5000.0 TB"} {
+	for bytes, want := range map[float64]string{
+		0: "0 B", 999: "999 B", 1000: "1.0 kB", 999_949: "999.9 kB", 999_960: "1.0 MB", 3.2e9: "3.2 GB", 5e15: "5000.0 TB",
+	} {
 		if got := amount(bytes); got != want {
 			t.Errorf("%v: %q, want %q", bytes, got, want)
 		}

@@ -108,7 +108,7 @@ func TestRates(t *testing.T) {
 	tell(m, looked(lookAt(2, 1, 0)))
 	mustNotShow(t, m, "1.0 kB/s")
 	tell(m, looked(lookAt(2, 3, 0)))
-	mustShow(t, m, "2 sessions  one-for-one  ↑ 2.0 kB/s ↓ 4.0 kB/s", "1.0 kB/s   2.0 kB/s")
+	mustShow(t, m, "2 sessions  ↑ 2.0 kB/s ↓ 4.0 kB/s  one-for-one", "1.0 kB/s   2.0 kB/s")
 	if r := m.rates[2]; r != (rate{1000, 2000}) {
 		t.Errorf("%+v", r)
 	}
@@ -124,7 +124,7 @@ func TestRates(t *testing.T) {
 	l = lookAt(2, 6, 0)
 	l.stats = &stats{Sessions: 2, MaxSessions: 99, BytesClientToServer: 510, Supervision: "backoff"}
 	tell(m, looked(l))
-	mustShow(t, m, "2 of 99 sessions  backoff  ↑ 500 B/s ↓ 0 B/s")
+	mustShow(t, m, "2 of 99 sessions  ↑ 500 B/s ↓ 0 B/s  backoff")
 }
 
 // Few sessions are shown with their children, many are not, and the user's choice stands.
@@ -154,7 +154,9 @@ func TestFolding(t *testing.T) {
 func TestScrolling(t *testing.T) {
 	m := newTestModel()
 	tell(m, looked(lookAt(500, 1, 0)))
-	for _, size := range []tea.WindowSizeMsg{{Width: 80, Height: 24}, {Width: 120, Height: 50}, {Width: 40, Height: 10}, {Width: 3, Height: 2}, {Width: 1, Height: 1}} {
+	for _, size := range []tea.WindowSizeMsg{
+		{Width: 80, Height: 24}, {Width: 120, Height: 50}, {Width: 40, Height: 10}, {Width: 3, Height: 2}, {Width: 1, Height: 1},
+	} {
 		tell(m, size)
 		for _, press := range keys("<end><up><pgdown><home><pgdown><pgdown>") {
 			tell(m, press)
@@ -275,4 +277,15 @@ func TestKeysBeforeTheFirstLook(t *testing.T) {
 		}
 	}
 	mustShow(t, m, "asking")
+}
+
+// Thousands of sessions are no burden: a key press and the screen that follows, with as many as are ever asked for, unfolded.
+func BenchmarkManySessions(b *testing.B) {
+	m := newTestModel()
+	tell(m, looked(lookAt(most, 1, 0)))
+	m.few = true
+	for b.Loop() {
+		tell(m, keys("<down>")...)
+		_ = m.View()
+	}
 }

@@ -71,7 +71,7 @@ func seconds(s float64) string {
 func snapshotLines(l look) []string {
 	m := newModel(nil, nil, Config{}) //nolint:staticcheck // this one is never asked for anything
 	m.take(l)
-	lines := []string{figures(&l, m.strategy())}
+	lines := []string{figures(&l, "", m.strategy())}
 	var add func(n *messages.Node, depth int)
 	add = func(n *messages.Node, depth int) {
 		r := row{node: n, depth: depth, session: m.byPID[n.PID]}

@@ -61,11 +61,11 @@ func (m *model) title() string {
 	if m.seen.at.IsZero() {
 		return name + "  asking …"
 	}
-	return name + "  " + figures(&m.seen, m.strategy()) + fmt.Sprintf("  ↑ %s ↓ %s", speed(m.sum.up), speed(m.sum.down))
+	return name + "  " + figures(&m.seen, fmt.Sprintf("  ↑ %s ↓ %s", speed(m.sum.up), speed(m.sum.down)), m.strategy())
 }
 
 // figures are those that one look tells.
-func figures(l *look, strategy string) string {
+func figures(l *look, rates, strategy string) string {
 	sessions := l.total
 	text := ""
 	if l.stats != nil {
@@ -78,8 +78,9 @@ func figures(l *look, strategy string) string {
 	if text == "1 sessions" {
 		text = "1 session"
 	}
+	text += rates
 	if strategy != "" {
-		text += "  " + strategy
+		text += "  " + Clean(strategy)
 	}
 	if l.generation > 1 {
 		text += fmt.Sprintf("  process %d", l.generation)
