@@ -231,3 +231,41 @@ func TestShowSurvives(t *testing.T) {
 	}
 	s.end(t)
 }
+
+// What --show stands for, and what it leaves to who names it.
+func TestShowMeans(t *testing.T) {
+	for line, want := range map[string]freePorts{
+		"--show":                             {admin: true, listen: true},
+		"--show 4000":                        {admin: true},
+		"--show --admin 127.0.0.1:9090":      {listen: true},
+		"--show --admin 127.0.0.1:9090 3000": {},
+	} {
+		p, err := parse(strings.Fields(line), io.Discard)
+		if err != nil || !p.Demo || !p.Faults || p.Admin != "127.0.0.1:9090" || p.proxy.ListenHost != "127.0.0.1" || p.free != want {
+			t.Errorf("%s: %+v, %v", line, p, err)
+		}
+	}
+	if p, err := parse([]string{"--demo"}, io.Discard); err != nil || p.Admin != "" || p.Faults || p.free != (freePorts{}) {
+		t.Errorf("--demo alone: %+v, %v", p, err)
+	}
+}
+
+// The workers get the ports that were found, whatever the command line is.
+func TestWorkersGetThePorts(t *testing.T) {
+	p, err := parse([]string{"--show"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:"+freeport.For(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	p.Admin = listener.Addr().String()
+	flags, arguments := p.choosePorts()
+	again, err := parse(slices.Concat(flags, []string{"--show", "--survive"}, arguments), io.Discard)
+	if err != nil || again.Admin == listener.Addr().String() || again.Admin != p.Admin || again.proxy.ListenPort != p.proxy.ListenPort ||
+		again.free != (freePorts{}) {
+		t.Errorf("found %s and %d; the worker has %+v, %v", p.Admin, p.proxy.ListenPort, again, err)
+	}
+}

@@ -105,6 +105,33 @@ func TestOrders(t *testing.T) {
 	}
 }
 
+// Where there are more sessions than are asked for, a search is the proxy's, too.
+func TestSearchReachesAll(t *testing.T) {
+	a := newAPI(t)
+	queries := make(chan string, 10)
+	a.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		queries <- r.URL.Query().Get("limit") + " " + r.URL.Query().Get("q")
+		a.mux.ServeHTTP(w, r)
+	})
+	m := newTestModel()
+	m.client = a.client(t)
+	l := lookAt(2, 1, 0)
+	tell(m, looked(l))
+	tell(m, keys("/192&<enter>")...)
+	tell(m, m.look()())
+	if q := <-queries; q != "2000 " {
+		t.Errorf("few sessions: %q", q)
+	}
+	m.seen.total = most + 1
+	tell(m, m.look()())
+	for len(queries) > 4 {
+		<-queries
+	}
+	if q := <-queries; q != "2000 192&" {
+		t.Errorf("many sessions: %q", q)
+	}
+}
+
 // Refusals are shown with the API's reason.
 func TestRefusal(t *testing.T) {
 	a := newAPI(t)

@@ -29,10 +29,39 @@ func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 
 func (m *model) keyOfTree(k tea.KeyPressMsg) tea.Cmd {
 	rows := m.layout()
-	page := max(1, m.treeHeight()-1)
 	switch k.String() {
 	case "q":
 		return tea.Quit
+	case "up", "down", "pgup", "pgdown", "space", "home", "g", "end", "G":
+		m.note, m.bad = "", false
+		m.move(k.String(), rows)
+	case "left":
+		m.keyLeft(rows)
+	case "right":
+		m.setFold(rows, false)
+	case "enter":
+		if len(rows) > 0 {
+			m.setFold(rows, !rows[m.cursor].folded)
+		}
+	case "/":
+		m.mode = searching
+	case "esc":
+		m.search, m.note, m.bad = "", "", false
+	case "k":
+		return m.kill(rows, "panic")
+	case "K":
+		return m.kill(rows, "stop")
+	case "s":
+		m.beginChoice()
+	case "e":
+		m.beginEnding(rows)
+	}
+	return nil
+}
+
+func (m *model) move(key string, rows []row) {
+	page := max(1, m.treeHeight()-1)
+	switch key {
 	case "up":
 		m.moveTo(m.cursor-1, rows)
 	case "down":
@@ -45,28 +74,7 @@ func (m *model) keyOfTree(k tea.KeyPressMsg) tea.Cmd {
 		m.moveTo(0, rows)
 	case "end", "G":
 		m.moveTo(len(rows)-1, rows)
-	case "left":
-		m.keyLeft(rows)
-	case "right":
-		m.setFold(rows, false)
-	case "enter":
-		if len(rows) > 0 {
-			m.setFold(rows, !rows[m.cursor].folded)
-		}
-	case "/":
-		m.mode = searching
-	case "esc":
-		m.search, m.note = "", ""
-	case "k":
-		return m.kill(rows, "panic")
-	case "K":
-		return m.kill(rows, "stop")
-	case "s":
-		m.beginChoice()
-	case "e":
-		m.beginEnding(rows)
 	}
-	return nil
 }
 
 // keyLeft folds what is unfolded, and goes from what is not to its supervisor.

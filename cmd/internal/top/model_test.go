@@ -131,7 +131,9 @@ func TestRates(t *testing.T) {
 func TestFolding(t *testing.T) {
 	m := newTestModel()
 	tell(m, looked(lookAt(2, 1, 0)))
-	mustShow(t, m, "▾ session-2", "client-writer")
+	mustShow(t, m, "▾ session-2", "client-writer", "listener  supervises by restart")
+	tell(m, keys("<down><down>")...)
+	mustShow(t, m, "192.0.2.1:5000 → 198.51.100.1:80  ↑ 1.0 kB ↓ 2.0 kB  for 1m40s, silent for 0s")
 	m = newTestModel()
 	tell(m, looked(lookAt(50, 1, 0)))
 	mustShow(t, m, "▸ session-1 ", "▸ session-7 ")

@@ -7,6 +7,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
+
+	"tcpproxy/messages"
 )
 
 // Styles, as a terminal knows them. Without colours (NO_COLOR) bold and reversed are left; nothing is told by a colour alone.
@@ -202,7 +204,25 @@ func (m *model) noteLine() string {
 	if m.bad {
 		return paint(alarm, Clean(m.note))
 	}
+	if m.note == "" && m.lost == nil {
+		return paint(faint, m.details())
+	}
 	return paint(bold, Clean(m.note))
+}
+
+// details are of the actor that is selected, where there is nothing else to say.
+func (m *model) details() string {
+	if s := m.byPID[m.selected]; s != nil {
+		return Clean(fmt.Sprintf("%s → %s  ↑ %s ↓ %s  for %s, silent for %s", s.Client, s.Server,
+			amount(float64(s.BytesClientToServer)), amount(float64(s.BytesServerToClient)), seconds(s.AgeSeconds), seconds(s.IdleSeconds)))
+	}
+	text := m.selected
+	walk(&m.seen.tree, func(n *messages.Node) {
+		if n.PID == m.selected && n.Strategy != "" {
+			text += "  supervises by " + n.Strategy
+		}
+	})
+	return Clean(text)
 }
 
 func (m *model) keysLine() string {
