@@ -36,6 +36,9 @@ func startShow(t *testing.T, env []string, flags ...string) *shown {
 	s := &shown{Cmd: program(t, append(flags, "--show")...), log: newLogbook(), rest: make(chan string, 1)}
 	s.Env = append(append(s.Env, "DISPLAY=", "WAYLAND_DISPLAY=", "PATH="), env...)
 	s.Stderr = s.log
+	// At the end of the test, if it has not ended by itself. Of a keeper that is killed, the worker would go on.
+	s.Cancel = func() error { return s.Process.Signal(syscall.SIGQUIT) }
+	s.WaitDelay = 10 * time.Second
 	stdout, err := s.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +46,7 @@ func startShow(t *testing.T, env []string, flags ...string) *shown {
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Process.Kill() }) // if it has not ended by itself
+	t.Cleanup(func() { _ = s.Wait() })
 	impatience := time.AfterFunc(20*time.Second, func() { _ = s.Process.Kill() })
 	defer impatience.Stop()
 	lines := bufio.NewScanner(stdout)
