@@ -268,14 +268,16 @@ func TestFollow(t *testing.T) {
 
 func TestFollowWithoutEvents(t *testing.T) {
 	a := newAPI(t)
-	ctx, cancel := context.WithCancel(context.Background())
-	c := a.client(t)
-	c.follow(ctx, func(msg tea.Msg) {
-		if msg != offered(false) {
-			t.Errorf("%v", msg)
-		}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	var told []tea.Msg
+	a.client(t).follow(ctx, func(msg tea.Msg) {
+		told = append(told, msg)
 		cancel()
 	})
+	if len(told) != 1 || told[0] != offered(false) {
+		t.Errorf("%v", told)
+	}
 }
 
 func TestNumbers(t *testing.T) {
