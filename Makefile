@@ -4,7 +4,8 @@ GOLANGCI := v2.15.0
 BIN      := $(CURDIR)/bin
 CROSS    := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 freebsd/amd64 freebsd/arm64
 
-# What `make run` forwards; without DEST it is the demo.
+# What `make run` forwards; without DEST it is the demo, which takes another port than LISTEN unless that is given.
+SHOWN := $(LISTEN)
 PORT   = 80
 LISTEN = 3000
 
@@ -19,8 +20,8 @@ build: $(patsubst cmd/%,bin/%,$(filter-out cmd/internal,$(wildcard cmd/*))) ## b
 bin/%: FORCE
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $@ ./cmd/$*
 
-run: bin/tcpproxy ## try it: the demo, or make run DEST=example.org PORT=80 LISTEN=3000 [FLAGS=...]
-	$< $(FLAGS) $(if $(DEST),$(DEST) $(PORT) $(LISTEN),--demo $(LISTEN))
+run: bin/tcpproxy bin/tcpproxy-top ## try it and watch it, or make run DEST=example.org PORT=80 LISTEN=3000 [FLAGS=...]
+	$< $(FLAGS) $(if $(DEST),$(DEST) $(PORT) $(LISTEN),--show $(SHOWN))
 
 # Every test runs each time: the go command does not see that a test builds the program, and would show what an older one did.
 test: install-peers conformance ## run all tests, real clients and servers among them
@@ -79,8 +80,8 @@ cross: $(CROSS) ## build the proxy for every system and processor supported, and
 
 .PHONY: $(CROSS)
 $(CROSS):
-	GOOS=$(@D) GOARCH=$(@F) CGO_ENABLED=0 go build -o /dev/null ./cmd/tcpproxy
-	$(if $(filter amd64,$(@F)),GOOS=$(@D) GOARCH=$(@F) CGO_ENABLED=0 go vet ./cmd/tcpproxy ./actors/... ./messages/...)
+	GOOS=$(@D) GOARCH=$(@F) CGO_ENABLED=0 go build -o /dev/null ./cmd/tcpproxy ./cmd/tcpproxy-top
+	$(if $(filter amd64,$(@F)),GOOS=$(@D) GOARCH=$(@F) CGO_ENABLED=0 go vet ./cmd/tcpproxy ./cmd/tcpproxy-top ./actors/... ./messages/...)
 
 clean: ## remove what the other targets made
 	rm -rf bin test/out

@@ -6,6 +6,8 @@ import "github.com/alecthomas/kong"
 var helpTexts = kong.Vars{
 	"help_demo": "Forward 127.0.0.1:3000, or the given listen-port, to a web server inside this program, " +
 		"and print two commands to try.",
+	"help_show": "The demo to look at: --demo, with --admin " + showAdmin + " and --faults, a little traffic of its own, and the console " +
+		"opened in a browser where there is a desktop. If one of the two ports is taken that you did not name, another one is found.",
 	"help_listen_host": "Address to accept clients on: a name or an IP address. The default is all addresses, IPv4 and IPv6.",
 	"help_idle_timeout": "End a session when no byte moved in either direction for so long. " +
 		"0 = never; even then, a session whose peer takes no bytes for --hang-timeout is reset (curl ... | less, a paused import). " +

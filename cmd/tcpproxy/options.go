@@ -15,6 +15,7 @@ type options struct {
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 	Demo    bool             `help:"${help_demo}"`
+	Show    bool             `help:"${help_show}"`
 
 	ListenHost     string   `placeholder:"HOST" help:"${help_listen_host}"`
 	IdleTimeout    duration `default:"10s" help:"${help_idle_timeout}"`

@@ -15,7 +15,8 @@ import (
 )
 
 const usage = `Usage: tcpproxy [flags] destination-host destination-port listen-port
-       tcpproxy [flags] --demo [listen-port]
+       tcpproxy [flags] --demo|--show [listen-port]
+       tcpproxy top [--admin ADDR] [--admin-token-file FILE]
 `
 
 const description = `Forwards TCP connections. Each client that connects to listen-port gets a connection of its own to the destination;
@@ -24,9 +25,11 @@ bytes go both ways until both sides have ended, or until nothing moves for the i
 const examples = `
 Examples:
   tcpproxy --demo                                    try it out, nothing else needed
+  tcpproxy --show                                    and watch it in a browser
   tcpproxy example.org http 3000                     forward port 3000 of this machine to a web server
   tcpproxy --no-timeouts 10.0.0.5 ssh 2222           for SSH and the like: silent sessions live on
   tcpproxy --no-timeouts --listen-host 127.0.0.1 db.local 5432 5432
+  tcpproxy top --admin 127.0.0.1:9900                watch a proxy in this terminal; a host called top takes its two ports as ever
 
 Times take a unit (ms, s, m, h). SIGHUP is ignored. Exit codes: 0 after a signal, 1 when the proxy cannot run, 2 for a wrong command line.
 `
@@ -46,6 +49,7 @@ var errAnswered = errors.New("answered")
 type plan struct {
 	options
 	proxy actors.Config // without destination if Demo is set: the demo's server has yet to start
+	free  freePorts
 }
 
 // parse turns the arguments (without the program's name) into a plan. The error is a usageError, or errAnswered when
@@ -148,6 +152,7 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 
 // settle checks what kong cannot see in a single flag, and fills in the proxy's configuration.
 func (p *plan) settle() (err error) {
+	p.settleShow()
 	p.proxy = p.config()
 	if p.Demo {
 		err = p.settleDemo()

@@ -108,6 +108,8 @@ func TestUsageErrors(t *testing.T) {
 		{"--faults host 80 3000", "--faults:", "it takes --admin too"},
 
 		{"--demo host 80", "--demo has a destination of its own", "listen-port"},
+		{"--show host 80", "--demo has a destination of its own", "listen-port"},
+		{"--show --admin :9900", "--admin: :9900 is not a loopback address", "--admin-token-file"},
 		{"--demo 70000", `listen-port: got "70000"`, takesPort},
 	} {
 		args := strings.Fields(test.args)

@@ -6,21 +6,27 @@ import (
 	"io"
 	"net/netip"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"tcpproxy/actors"
 	"tcpproxy/actors/survival"
 	"tcpproxy/cmd/internal/admin"
 	"tcpproxy/cmd/internal/console"
+	"tcpproxy/cmd/internal/demo"
 	"tcpproxy/cmd/internal/feed"
 	"tcpproxy/cmd/internal/logging"
 	"tcpproxy/cmd/internal/memory"
 	"tcpproxy/cmd/internal/metrics"
+	"tcpproxy/messages"
 )
 
 // run is the program: it returns when the proxy has ended. nil means that it ended because it was told to. worker is nil unless a keeper
 // has started this process.
 func run(args []string, worker *survival.Worker, stdout, stderr io.Writer) error {
+	if worker == nil && isTop(args) {
+		return runTop(args[1:])
+	}
 	plan, err := parse(args, stdout)
 	switch {
 	case err != nil:
@@ -29,11 +35,12 @@ func run(args []string, worker *survival.Worker, stdout, stderr io.Writer) error
 		return checkLayout(int(plan.SurviveCheck))
 	case worker == nil:
 		// A worker does without: its keeper has looked.
+		flags, arguments := plan.choosePorts()
 		if err := refuseItself(plan.proxy, lookUp); err != nil {
 			return err
 		}
 		if plan.Survive {
-			return keep(plan, args, stderr)
+			return keep(plan, slices.Concat(flags, args, arguments), stderr)
 		}
 	}
 	// A log or a terminal that goes away must not take live sessions with it.
@@ -69,29 +76,30 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 
 	keeper := memory.Keep()
 	defer keeper.Stop()
+	first := worker == nil || worker.First()
 	// None of those who listen to the events waits for anything: the log has a queue of lines, and the API one of events.
 	listeners := []func(event any){
 		feed.NewDirect(log, logging.Subscriber(log)).Observe,
 		feed.NewDirect(log, keeper.Observe).Observe,
 	}
-	var api *admin.Server
-	var figures *metrics.Metrics
-	if plan.Admin != "" {
-		var err error
-		figures = newMetrics(at, func() uint64 { return api.EventsDropped() })
-		api, err = admin.Listen(admin.Config{
-			Addr: plan.Admin, TokenFile: plan.AdminTokenFile, Faults: plan.Faults, Log: log, Process: processOf(worker),
-			Metrics: figures.Handler(),
-			Console: console.Handler(),
+	guests := demo.NewTraffic() // with --survive they are in the keeper, and these never come
+	defer guests.Stop()
+	if plan.Show {
+		listeners = append(listeners, func(event any) {
+			if _, yes := event.(messages.ListenerDraining); yes {
+				guests.Leave() // or the proxy would wait for them
+			}
 		})
-		switch {
-		case err == nil:
-			defer api.Close()
-			listeners = append(listeners, feed.NewDirect(log, api.Observe).Observe, feed.NewDirect(log, figures.Observe).Observe)
-		case worker == nil || worker.First():
-			return fmt.Errorf("--admin: %w", err)
-		default: // there are connections to go on with
-			log.Error("no admin API any more", "err", err)
+	}
+	api, figures, err := openAPI(plan, at)
+	if err != nil {
+		return err
+	}
+	if api != nil {
+		defer api.Close()
+		listeners = append(listeners, feed.NewDirect(log, api.Observe).Observe, feed.NewDirect(log, figures.Observe).Observe)
+		if plan.Show && first {
+			announceConsole(stdout, api.Addr().String())
 		}
 	}
 
@@ -104,13 +112,41 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 		api.Serve(proxy)
 		log.Info("admin API", "addr", api.Addr(), "faults", plan.Faults)
 	}
-	if worker == nil || worker.First() {
+	if plan.Show && worker == nil {
+		guests.Start(proxy.Addr().String())
+		browse(api.Addr().String(), true)
+	}
+	if first {
 		if plan.Demo {
 			announce(stdout, proxy.Addr())
 		}
 		defer warnUnresolved(config.Host, config.ConnectTimeout, lookUp, log)()
 	}
 	return at.attend(proxy)
+}
+
+// openAPI opens the port of the admin API, with the console and the metrics; nil if there shall be none. What they tell is not served before
+// there is a proxy.
+func openAPI(plan plan, at attendant) (*admin.Server, *metrics.Metrics, error) {
+	if plan.Admin == "" {
+		return nil, nil, nil
+	}
+	var api *admin.Server
+	figures := newMetrics(at, func() uint64 { return api.EventsDropped() })
+	api, err := admin.Listen(admin.Config{
+		Addr: plan.Admin, TokenFile: plan.AdminTokenFile, Faults: plan.Faults, Log: at.log, Process: processOf(at.worker),
+		Metrics: figures.Handler(),
+		Console: console.Handler(),
+	})
+	switch {
+	case err == nil:
+		return api, figures, nil
+	case at.worker == nil || at.worker.First():
+		return nil, nil, fmt.Errorf("--admin: %w", err)
+	default: // there are connections to go on with
+		at.log.Error("no admin API any more", "err", err)
+		return nil, nil, nil
+	}
 }
 
 // explain adds what the user can do about it to an error that names the listening address and the cause.

@@ -16,8 +16,8 @@ import (
 	"tcpproxy/cmd/internal/logging"
 )
 
-// keep is the program with --survive, as it is started: the proxy runs in a worker. The demo's destination runs here, so that the workers
-// come and go, and it stays.
+// keep is the program with --survive, as it is started: the proxy runs in a worker. The demo's destination runs here, and so do its
+// clients, so that the workers come and go, and they stay.
 func keep(plan plan, args []string, stderr io.Writer) error {
 	signal.Ignore(syscall.SIGPIPE)
 	log, flush, _ := logging.New(stderr, plan.LogLevel, plan.LogFormat)
@@ -31,11 +31,30 @@ func keep(plan plan, args []string, stderr io.Writer) error {
 		defer server.Close()
 		config.Env = append(config.Env, survival.EnvDemo+"="+server.Addr().String())
 	}
+	if plan.Show {
+		guests := demo.NewTraffic()
+		defer guests.Stop()
+		end := make(chan os.Signal, 1)
+		defer close(end)
+		defer signal.Stop(end)
+		config.Ready = func() {
+			signal.Notify(end, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT) // not before the keeper heeds them, too
+			guests.Start(plan.trafficAddr())
+			browse(plan.Admin, false)
+		}
+		go leaveAt(end, guests)
+	}
 	code, err := keeper.Run(config)
 	if err != nil || code == exitOK {
 		return err
 	}
 	return ended(code)
+}
+
+// leaveAt has the demo's clients leave when the program is told to end, or the worker would wait for them.
+func leaveAt(end <-chan os.Signal, guests *demo.Traffic) {
+	<-end
+	guests.Leave()
 }
 
 // prepare is what a worker does before anything of the proxy starts.

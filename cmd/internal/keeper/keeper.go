@@ -16,6 +16,9 @@ type Config struct {
 	// MaxRestarts and Within are how often workers may die in what time.
 	MaxRestarts int
 	Within      time.Duration
+	// Ready, if any, is called when the first worker serves, on the keeper's own goroutine: so it may start processes. It must not wait
+	// for them; the keeper reaps them. It is called once.
+	Ready func()
 	// Log gets what becomes of the worker.
 	Log *slog.Logger
 }

@@ -93,6 +93,9 @@ func (k *keeper) keep(s signals) (code int, err error) {
 			k.abandonCheck()
 		case <-k.heard:
 			notify(ready)
+			if !k.ready && k.Ready != nil {
+				k.Ready()
+			}
 			k.ready = true
 		}
 	}
