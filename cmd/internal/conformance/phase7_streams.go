@@ -257,10 +257,15 @@ func killedMany(t *Trial) error {
 	}
 	k := t.killing(f)
 	t.step("killing the worker of %d connections", total)
-	one, off := clients[0], int64(8)
+	// One after the other, so that none is silent for longer than the forwarder may allow, however many kills there are.
+	at := make([]int64, total)
+	use := func(i int) error {
+		at[i] += 8
+		return clients[i].roundTrip(t.stream(i), at[i], 8)
+	}
 	if err := k.amid(func() error {
-		for ; k.more(); off += 8 {
-			if err := one.roundTrip(t.stream(0), off, 8); err != nil {
+		for i := 0; k.more(); i = (i + 1) % total {
+			if err := use(i); err != nil {
 				return err
 			}
 		}
@@ -270,12 +275,7 @@ func killedMany(t *Trial) error {
 	}
 	t.step("using %d connections after the last kill", total)
 	begin := time.Now()
-	if err := t.times(total, 50, func(i int) error {
-		if i == 0 {
-			return one.roundTrip(t.stream(0), off, 8)
-		}
-		return clients[i].roundTrip(t.stream(i), 8, 8)
-	}); err != nil {
+	if err := t.times(total, 50, use); err != nil {
 		return err
 	}
 	t.note("%d ms for a round trip on each of %d connections after the last kill", time.Since(begin).Milliseconds(), total)
