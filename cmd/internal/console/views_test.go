@@ -32,6 +32,11 @@ func TestScreenshots(t *testing.T) {
 					if wide := eval[int](p, `document.documentElement.scrollWidth`); wide > int(width) {
 						t.Errorf("%s is %d pixels wide on a screen of %d", view, wide, width)
 					}
+					// Nor does any text run into what is beside it.
+					if cut := eval[string](p, `[...document.querySelectorAll('.figure, .card .name, .tabs button, .facts dd')]
+						.filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent).join()`); cut != "" {
+						t.Errorf("in %s there is no room for %s", view, cut)
+					}
 				}
 				p.until("seven sessions", `document.querySelectorAll('.row.session').length === 7`)
 				p.until("the stream", `document.querySelector('#connection').textContent === 'live'`)

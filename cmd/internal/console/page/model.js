@@ -216,7 +216,7 @@ export function told(note) {
 
 // short is the same for a line with little room.
 export function short(note) {
-  const how = note.kill === 'panic' ? 'panicked' : note.kill === 'stop' ? 'was stopped' : 'failed';
+  const how = note.kill === 'panic' ? 'panicked' : note.kill === 'stop' ? 'was stopped' : `failed (${note.reason})`;
   const who = lastPart(note.who);
   return `${who.startsWith('session-') ? 'it' : who} ${how} → ${answered(note)}`;
 }
