@@ -13,9 +13,9 @@ import (
 	"tcpproxy/actors/survival"
 	"tcpproxy/cmd/internal/admin"
 	"tcpproxy/cmd/internal/demo"
+	"tcpproxy/cmd/internal/feed"
 	"tcpproxy/cmd/internal/logging"
 	"tcpproxy/cmd/internal/memory"
-	"tcpproxy/messages"
 )
 
 // run is the program: it returns when the proxy has ended. nil means that it ended because it was told to. worker is nil unless a keeper
@@ -73,19 +73,16 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 
 	keeper := memory.Keep()
 	defer keeper.Stop()
-	toLog := logging.Subscriber(log)
-	onEvent := func(event any) { toLog(event); keeper.Observe(event) }
 	first := worker == nil || worker.First()
 	guests := demo.NewTraffic() // with --survive they are in the keeper, and these never come
 	defer guests.Stop()
+	// None of those who listen to the events waits for anything: the log has a queue of lines, and the API one of events.
+	listeners := []func(event any){
+		feed.NewDirect(log, logging.Subscriber(log)).Observe,
+		feed.NewDirect(log, keeper.Observe).Observe,
+	}
 	if plan.Show {
-		observed := onEvent
-		onEvent = func(event any) {
-			observed(event)
-			if _, yes := event.(messages.ListenerDraining); yes {
-				guests.Leave() // or the proxy would wait for them
-			}
-		}
+		listeners = append(listeners, feed.NewDirect(log, leaveWhenDraining(guests)).Observe)
 	}
 	var api *admin.Server
 	if plan.Admin != "" {
@@ -96,8 +93,7 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 		switch {
 		case err == nil:
 			defer api.Close()
-			observed := onEvent
-			onEvent = func(event any) { observed(event); api.Observe(event) }
+			listeners = append(listeners, feed.NewDirect(log, api.Observe).Observe)
 		case first:
 			return fmt.Errorf("--admin: %w", err)
 		default: // there are connections to go on with
@@ -108,7 +104,7 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 		}
 	}
 
-	proxy, err := actors.Start(config, onEvent)
+	proxy, err := actors.Start(config, feed.All(listeners...))
 	if err != nil {
 		return explain(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tcpproxy/actors"
 	"tcpproxy/messages"
@@ -134,7 +135,7 @@ func request(t testing.TB, server *Server, method, path, body string, headers ..
 		}
 		request.Header.Set(name, value)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := patient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,3 +171,6 @@ func (j *journal) String() string {
 	defer j.mu.Unlock()
 	return j.text.String()
 }
+
+// patient is a client who does not wait for ever.
+var patient = &http.Client{Timeout: 20 * time.Second}
