@@ -18,7 +18,6 @@ import (
 	"tcpproxy/cmd/internal/logging"
 	"tcpproxy/cmd/internal/memory"
 	"tcpproxy/cmd/internal/metrics"
-	"tcpproxy/messages"
 )
 
 // run is the program: it returns when the proxy has ended. nil means that it ended because it was told to. worker is nil unless a keeper
@@ -85,11 +84,7 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 	guests := demo.NewTraffic() // with --survive they are in the keeper, and these never come
 	defer guests.Stop()
 	if plan.Show {
-		listeners = append(listeners, func(event any) {
-			if _, yes := event.(messages.ListenerDraining); yes {
-				guests.Leave() // or the proxy would wait for them
-			}
-		})
+		listeners = append(listeners, feed.NewDirect(log, leaveWhenDraining(guests)).Observe)
 	}
 	api, figures, err := openAPI(plan, at)
 	if err != nil {

@@ -10,6 +10,9 @@ import (
 	"runtime"
 	"strconv"
 	"syscall"
+
+	"tcpproxy/cmd/internal/demo"
+	"tcpproxy/messages"
 )
 
 // showAdmin is where --show serves the console, if nobody says where.
@@ -108,6 +111,15 @@ func browse(addr string, reap bool) {
 		go func() { _, _ = process.Wait() }()
 	default:
 		_ = process.Release()
+	}
+}
+
+// leaveWhenDraining has the demo's clients leave when the proxy waits for its clients to leave.
+func leaveWhenDraining(guests *demo.Traffic) func(event any) {
+	return func(event any) {
+		if _, yes := event.(messages.ListenerDraining); yes {
+			guests.Leave()
+		}
 	}
 }
 

@@ -169,15 +169,15 @@ func TestScrolling(t *testing.T) {
 		}
 	}
 	tell(m, tea.WindowSizeMsg{Width: 80, Height: 24})
-	tell(m, keys("<end>")...)
-	mustShow(t, m, "session-500")
+	tell(m, keys("<end><up><up><up>")...)
+	mustShow(t, m, "session-497", "session-500")
 	l := lookAt(500, 2, 0)
 	l.tree.Children = append(l.tree.Children[:1], l.tree.Children[101:]...) // a hundred sessions have ended
 	tell(m, looked(l))
-	if m.selected != "listener/session-500" {
+	if m.selected != "listener/session-497" {
 		t.Errorf("selected: %q", m.selected)
 	}
-	mustShow(t, m, "session-500")
+	mustShow(t, m, "session-497")
 	tell(m, looked(lookAt(3, 3, 0))) // and now that one, too
 	mustShow(t, m, "session-3")
 }
