@@ -1,0 +1,5 @@
+// Package lab turns the proxy into an instrument: experiments that kill actors of live connections, and measure what the peers see of it.
+//
+//	experiment.go  what an experiment file says
+//	results.go     what was measured
+package lab
