@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -47,11 +48,11 @@ func (a *api) follow(w http.ResponseWriter, r *http.Request) {
 	defer f.leave()
 	s := stream{follower: f, to: w, control: http.NewResponseController(w), pacer: &a.pacer, gone: r.Context().Done()}
 	_ = s.control.SetReadDeadline(time.Time{}) // he has said what he wanted; all the server reads for is to see him go
-	begin := "retry: 1000\nid: " + f.seen() + "\n\n"
+	begin := fmt.Appendf(nil, "retry: 1000\nid: %s\n\n", f.seen())
 	if missed != 0 {
-		begin += fmt.Sprintf("event: missed\ndata: {\"missed\":%d}\n\n", missed)
+		begin = fmt.Appendf(begin, "event: missed\ndata: {\"missed\":%d}\n\n", missed)
 	}
-	if s.write([]byte(begin)) == nil {
+	if s.write(begin) == nil {
 		s.run()
 	}
 }
@@ -59,7 +60,7 @@ func (a *api) follow(w http.ResponseWriter, r *http.Request) {
 // stream is what a follower is told, and how.
 type stream struct {
 	*follower
-	to      http.ResponseWriter
+	to      io.Writer
 	control *http.ResponseController
 	pacer   *pacer
 	gone    <-chan struct{} // closed when he is, or the API
