@@ -1,8 +1,10 @@
 package admin
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -44,27 +46,28 @@ func (a *api) follow(w http.ResponseWriter, r *http.Request) {
 	}
 	missed := a.hub.join(f, after)
 	defer f.leave()
-	s := stream{follower: f, to: w, control: http.NewResponseController(w), pacer: &a.pacer}
+	s := stream{follower: f, to: w, control: http.NewResponseController(w), pacer: &a.pacer, gone: r.Context().Done()}
 	_ = s.control.SetReadDeadline(time.Time{}) // he has said what he wanted; all the server reads for is to see him go
-	begin := "retry: 1000\nid: " + f.seen() + "\n\n"
+	begin := fmt.Appendf(nil, "retry: 1000\nid: %s\n\n", f.seen())
 	if missed != 0 {
-		begin += fmt.Sprintf("event: missed\ndata: {\"missed\":%d}\n\n", missed)
+		begin = fmt.Appendf(begin, "event: missed\ndata: {\"missed\":%d}\n\n", missed)
 	}
-	if s.write([]byte(begin)) == nil {
-		s.run(r.Context().Done())
+	if s.write(begin) == nil {
+		s.run()
 	}
 }
 
 // stream is what a follower is told, and how.
 type stream struct {
 	*follower
-	to      http.ResponseWriter
+	to      io.Writer
 	control *http.ResponseController
 	pacer   *pacer
+	gone    <-chan struct{} // closed when he is, or the API
 }
 
-// run returns when the follower is gone, does not read, or the hub is closed.
-func (s *stream) run(gone <-chan struct{}) {
+// run returns when the follower is gone, or does not read.
+func (s *stream) run() {
 	quiet := time.NewTimer(beat)
 	defer quiet.Stop()
 	for {
@@ -84,9 +87,7 @@ func (s *stream) run(gone <-chan struct{}) {
 		case <-quiet.C:
 			quiet.Reset(beat)
 			err = s.heartbeat()
-		case <-gone:
-			return
-		case <-s.hub.closed:
+		case <-s.gone:
 			return
 		}
 		if err != nil {
@@ -129,8 +130,8 @@ func (s *stream) write(text []byte) error {
 		n := min(len(text), paceChunk)
 		select {
 		case <-time.After(s.pacer.reserve(n)):
-		case <-s.hub.closed:
-			return http.ErrServerClosed
+		case <-s.gone:
+			return context.Canceled
 		}
 		_ = s.control.SetWriteDeadline(time.Now().Add(s.hub.within))
 		if _, err := s.to.Write(text[:n]); err != nil {

@@ -435,6 +435,30 @@ func TestCloseEndsFollowing(t *testing.T) {
 	server.Observe(messages.SupervisionChanged{}) // comes to nothing
 }
 
+// readable notes until when the server reads from the caller.
+type readable struct {
+	*httptest.ResponseRecorder
+	until []time.Time
+}
+
+func (r *readable) SetReadDeadline(at time.Time) error {
+	r.until = append(r.until, at)
+	return nil
+}
+
+// TestFollowersMayStay: the time in which a request must have come does not end the answer, as the library would have it.
+func TestFollowersMayStay(t *testing.T) {
+	h := newHub(nil)
+	defer h.close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	answer := &readable{ResponseRecorder: httptest.NewRecorder()}
+	(&api{hub: h}).follow(answer, httptest.NewRequestWithContext(ctx, "GET", "/api/events", nil))
+	if len(answer.until) != 1 || !answer.until[0].IsZero() {
+		t.Errorf("the server reads until %v, want no end", answer.until)
+	}
+}
+
 // TestHeartbeats: whoever hears nothing else hears those. They tell who filters how far he has got.
 func TestHeartbeats(t *testing.T) {
 	for query, want := range map[string]string{"": ": nothing new\n\n", "?session=7": "id: %s\n: nothing new\n\n"} {

@@ -26,8 +26,6 @@ const (
 type hub struct {
 	epoch  string // of the numbers; another process has another
 	feed   *feed.Feed
-	closed chan struct{}
-	ending sync.Once
 	within time.Duration // how long a follower may take to read
 
 	mu        sync.Mutex
@@ -39,7 +37,7 @@ type hub struct {
 
 func newHub(log *slog.Logger) *hub {
 	h := &hub{
-		epoch: strconv.FormatInt(time.Now().UnixNano(), 36), closed: make(chan struct{}), within: followWithin,
+		epoch: strconv.FormatInt(time.Now().UnixNano(), 36), within: followWithin,
 		followers: map[*follower]struct{}{},
 	}
 	h.feed = feed.New(queuedEvents, log, h.hold)
@@ -56,11 +54,8 @@ func (h *hub) observe(event any) {
 // dropped is how many events somebody has not been told of.
 func (h *hub) dropped() uint64 { return h.feed.Dropped() + h.lost.Load() }
 
-// close ends everybody's following.
-func (h *hub) close() {
-	h.ending.Do(func() { close(h.closed) })
-	h.feed.Close()
-}
+// close ends the hub. Those who follow end with their connections.
+func (h *hub) close() { h.feed.Close() }
 
 // hold keeps an event in the place of the oldest one.
 func (h *hub) hold(event any, at time.Time) {

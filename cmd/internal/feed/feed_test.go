@@ -142,6 +142,11 @@ func TestAll(t *testing.T) {
 	if got := strings.Join(told, " "); got != "a1 b1 a2 b2" {
 		t.Errorf("told: %s", got)
 	}
+	told = nil
+	All(NewDirect(nil, func(any) { panic("a defect") }).Observe, tell("b"))("3")
+	if got := strings.Join(told, " "); got != "b3" {
+		t.Errorf("behind one who panics: told %q", got)
+	}
 }
 
 // TestTimeOfPublishing: the listener is told when an event was published, however late it gets to it.
