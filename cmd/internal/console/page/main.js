@@ -2,7 +2,7 @@
 //
 //	api.js       requests, the token, the stream of events        format.js, dom.js   numbers and elements
 //	model.js     what is known of the proxy                        faults.js           strategy and random kills
-//	tree.js      the living tree                                   session.js          one session, with chart.js
+//	tree.js      the living tree, of the rows of row.js            session.js          one session, with chart.js
 //	timeline.js  events, and why sessions ended                    tour.js             five steps for a lecture
 //
 // Events tell who is there and what happens; numbers are asked for each second, and only of the sessions in sight.
