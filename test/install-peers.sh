@@ -14,6 +14,8 @@ missing=
 for peer in $peers; do
   command -v "${peer%%:*}" >/dev/null || missing="$missing ${peer##*:}"
 done
+# A browser draws nothing without a font.
+[ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || missing="$missing fonts-dejavu-core"
 # nginx forwards plain TCP through a module of its own.
 [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || missing="$missing libnginx-mod-stream"
 [ -n "$missing" ] || exit 0
