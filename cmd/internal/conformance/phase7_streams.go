@@ -257,20 +257,28 @@ func killedMany(t *Trial) error {
 	}
 	k := t.killing(f)
 	t.step("killing the worker of %d connections", total)
-	// One after the other, so that none is silent for longer than the forwarder may allow, however many kills there are.
+	// All of them in turn, so that none is silent for longer than the forwarder may allow, however many kills there are.
 	at := make([]int64, total)
 	use := func(i int) error {
 		at[i] += 8
 		return clients[i].roundTrip(t.stream(i), at[i], 8)
 	}
-	if err := k.amid(func() error {
-		for i := 0; k.more(); i = (i + 1) % total {
-			if err := use(i); err != nil {
-				return err
+	const atOnce = 32
+	var fns []func() error
+	for first := range min(atOnce, total) {
+		fns = append(fns, func() error {
+			for i := first; k.more(); {
+				if err := use(i); err != nil {
+					return err
+				}
+				if i += atOnce; i >= total {
+					i = first
+				}
 			}
-		}
-		return nil
-	}); err != nil {
+			return nil
+		})
+	}
+	if err := k.amid(fns...); err != nil {
 		return err
 	}
 	t.step("using %d connections after the last kill", total)

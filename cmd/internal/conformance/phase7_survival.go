@@ -69,7 +69,7 @@ func survival() []Case {
 		},
 		{
 			Name: "killed-many", Title: "connections by the thousand",
-			Sends: "as many connections as --many says, and round trips on one after the other; after the last kill one on each",
+			Sends: "as many connections as --many says, and round trips on all of them in turn; after the last kill one on each",
 			Why: "what takes a moment for one takes longer for many; and a leak in each of them fills the table of descriptors " +
 				"of a worker that lives on and on",
 			Load: Heavy, run: killedMany,
