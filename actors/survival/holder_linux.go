@@ -27,7 +27,7 @@ type stand struct {
 	action, ignored                     [4]uint64 // the kernel's struct sigaction; the handler stands first
 	linger                              unix.Linger
 	descriptors                         uintptr // numbers from this one on are not in use
-	name                                [16]byte
+	name, threadName                    [16]byte
 	path                                [32]byte
 }
 
@@ -87,12 +87,25 @@ func newStand(h *Header, args, env []string, watch, spare int) (*stand, error) {
 //go:norace
 func makeHolder(s *stand) syscall.Errno {
 	block(s)
+	// The new process has the name of the thread that makes it. It must not be that of a worker, not even until it has set its own: whoever
+	// looks for the worker by its name would take the holder for it.
+	named(&s.threadName, unix.PR_GET_NAME)
+	named(&s.name, unix.PR_SET_NAME)
 	pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, cloneFlags, 0, s.holderPID, 0, 0, 0)
 	if pid == 0 && errno == 0 {
 		hold(s)
 	}
+	named(&s.threadName, unix.PR_SET_NAME)
 	unblock(s)
 	return errno
+}
+
+// named gets or sets the name of this thread, which is the process's if it is the first.
+//
+//go:nosplit
+//go:norace
+func named(name *[16]byte, how uintptr) {
+	_, _, _ = syscall.RawSyscall6(unix.SYS_PRCTL, how, uintptr(unsafe.Pointer(name)), 0, 0, 0, 0)
 }
 
 // hold is the holder's life. It never returns.
@@ -105,7 +118,6 @@ func makeHolder(s *stand) syscall.Errno {
 //go:norace
 func hold(s *stand) {
 	ignoreSignals(s)
-	_, _, _ = syscall.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_NAME, uintptr(unsafe.Pointer(&s.name)), 0, 0, 0, 0)
 	for {
 		unblock(s)
 		awaitEnd(&s.watch)

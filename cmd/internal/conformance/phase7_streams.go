@@ -248,6 +248,7 @@ func killedMany(t *Trial) error {
 	total := t.opts.Many
 	clients := make([]*peer, total)
 	t.step("opening %d connections", total)
+	begun := time.Now()
 	if err := t.times(total, 50, func(i int) (err error) { clients[i], err = t.echoed(f, i); return err }); err != nil {
 		return err
 	}
@@ -256,8 +257,8 @@ func killedMany(t *Trial) error {
 		return err
 	}
 	k := t.killing(f)
+	k.until = begun.Add(t.rule() / 2) // no connection may be silent for longer than the forwarder allows
 	t.step("killing the worker of %d connections", total)
-	// All of them in turn, so that none is silent for longer than the forwarder may allow, however many kills there are.
 	at := make([]int64, total)
 	use := func(i int) error {
 		at[i] += 8
