@@ -4,6 +4,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"tcpproxy/test/freeport"
 )
@@ -16,10 +17,18 @@ func TestMetricsOfTheProgram(t *testing.T) {
 	get(t, "http://"+r.addr+"/~rtm/BIG") // and read no more
 	r.fetchOK(t)
 	log.await(t, "cause=finished")
-	answer := get(t, "http://"+admin+"/metrics")
-	body, err := io.ReadAll(answer.Body)
-	if err != nil || !strings.HasPrefix(answer.Header.Get("Content-Type"), "text/plain; version=0.0.4") {
-		t.Fatalf("%v, %v", err, answer.Header)
+	var body []byte
+	// A session that has said that it is closed is still counted, until its listener has heard of it.
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		answer := get(t, "http://"+admin+"/metrics")
+		var err error
+		body, err = io.ReadAll(answer.Body)
+		if err != nil || !strings.HasPrefix(answer.Header.Get("Content-Type"), "text/plain; version=0.0.4") {
+			t.Fatalf("%v, %v", err, answer.Header)
+		}
+		if strings.Contains(string(body), "\ntcpproxy_sessions{listener=\"listener\"} 1\n") || time.Now().After(deadline) {
+			break
+		}
 	}
 	for _, line := range []string{
 		`tcpproxy_sessions{listener="listener"} 1`, `tcpproxy_sessions_opened_total 2`, `tcpproxy_sessions_closed_total{cause="finished"} 1`,
