@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"tcpproxy/test/program"
 )
 
 // Each of the three is killed in turn, and what is missing comes back.
@@ -194,7 +196,7 @@ func TestTooManyDeaths(t *testing.T) {
 // Whichever of the processes is killed, as soon as there are two who could go on, they do.
 func TestRandomOrder(t *testing.T) {
 	kills := 200
-	if testing.Short() {
+	if testing.Short() || program.UnderRace() {
 		kills = 30
 	}
 	random := chance(t)
