@@ -74,11 +74,12 @@ func TestLoad(t *testing.T) {
 			t.Logf("%s: %s", what, did)
 		})
 	}
+	copied, asked := random.Uint64(), random.Uint64() // here, since a source is for one goroutine
 	work("redis-benchmark", func() (string, error) { return benchmarkRedis(redisAt, redis, deadline) })
 	work("scp", func() (string, error) {
-		return copyFiles(t.TempDir(), configSSH(t, k, sshAt), size, random.Uint64(), deadline)
+		return copyFiles(t.TempDir(), configSSH(t, k, sshAt), size, copied, deadline)
 	})
-	work("requests", func() (string, error) { return ask(tellerAt, 20, random.Uint64(), deadline) })
+	work("requests", func() (string, error) { return ask(tellerAt, 20, asked, deadline) })
 	working.Wait()
 	close(over)
 	killing.Wait()
