@@ -19,7 +19,7 @@ type place struct {
 
 // position is where a field of it stands, as in "experiments.yaml:12:9".
 func (p place) position(at ...string) string {
-	where := locate(p.node, at)
+	where := locate(p.node, at, false)
 	return fmt.Sprintf("%s:%d:%d", p.path, where.Line, where.Column)
 }
 

@@ -38,13 +38,15 @@ func complaints(err error, path string, body ast.Node) (wrong []error) {
 		}
 		if len(e.Causes) == 0 {
 			for _, c := range explain(e.InstanceLocation, e.ErrorKind) {
-				at := locate(body, c.at)
+				at := locate(body, c.at, c.key)
 				all = append(all, complaint{at.Line, at.Column, c.says})
 			}
 		}
 	}
 	visit(invalid)
-	slices.SortStableFunc(all, func(a, b complaint) int { return cmp.Or(a.line-b.line, a.column-b.column) })
+	slices.SortFunc(all, func(a, b complaint) int {
+		return cmp.Or(a.line-b.line, a.column-b.column, strings.Compare(a.says, b.says))
+	})
 	for _, c := range slices.Compact(all) {
 		wrong = append(wrong, fmt.Errorf("%s:%d:%d: %s", path, c.line, c.column, c.says))
 	}
@@ -54,23 +56,26 @@ func complaints(err error, path string, body ast.Node) (wrong []error) {
 // explanation is what a broken rule comes to, and the path to what broke it.
 type explanation struct {
 	at   []string
+	key  bool // the field's name did, and not its value
 	says string
 }
 
 // explain puts a broken rule of the schema into words.
 func explain(at []string, rule jsonschema.ErrorKind) (all []explanation) {
-	say := func(format string, a ...any) []explanation { return []explanation{{at, fmt.Sprintf(format, a...)}} }
+	say := func(format string, a ...any) []explanation {
+		return []explanation{{at, false, fmt.Sprintf(format, a...)}}
+	}
 	what := nameOf(at)
 	switch k := rule.(type) {
 	case *kind.AdditionalProperties:
 		for _, field := range k.Properties {
 			says := fmt.Sprintf("unknown field %q: it is one of %s", field, strings.Join(fieldsAt(at), ", "))
-			all = append(all, explanation{append(slices.Clone(at), field), says})
+			all = append(all, explanation{append(slices.Clone(at), field), true, says})
 		}
 		return all
 	case *kind.Required:
 		for _, field := range k.Missing {
-			all = append(all, explanation{at, field + " is missing"})
+			all = append(all, explanation{at, false, field + " is missing"})
 		}
 		return all
 	case *kind.Enum:
@@ -162,9 +167,9 @@ func fieldsAt(at []string) (names []string) {
 	return names
 }
 
-// locate finds where in a document a path ends: at the value, or at the key of a value that is a list or a block itself. If the document
-// goes less deep, it is where the path leaves it.
-func locate(node ast.Node, at []string) *token.Position {
+// locate finds where in a document a path ends: at the value, or at its key if the value is a list or a block itself, or if key says so.
+// If the document goes less deep, it is where the path leaves it.
+func locate(node ast.Node, at []string, key bool) *token.Position {
 	where := start(node)
 	for _, step := range at {
 		switch n := node.(type) {
@@ -181,7 +186,7 @@ func locate(node ast.Node, at []string) *token.Position {
 				return where
 			}
 			node, where = n.Values[i].Value, n.Values[i].Key.GetToken().Position
-			if _, scalar := node.(ast.ScalarNode); scalar {
+			if _, scalar := node.(ast.ScalarNode); scalar && !key {
 				where = start(node)
 			}
 		default:
