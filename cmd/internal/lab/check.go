@@ -39,7 +39,17 @@ func (l *loader) check(x *Experiment, at place) {
 			wrong(oneOf("strategy", s, known), "strategies", strconv.Itoa(i))
 		}
 	}
+	naive := slices.Contains(x.Strategies, Naive)
+	for i, v := range x.Victims {
+		if naive && !slices.Contains(naiveVictims, v) {
+			wrong(oneOf("victim", v, naiveVictims)+", with strategy naive", "victims", strconv.Itoa(i))
+		}
+	}
 	for i, f := range x.Faults {
+		if naive && f.Kind == "point" && !slices.Contains(naivePoints, f.Point) {
+			wrong(oneOf("point", f.Point, naivePoints)+", with strategy naive", "faults", strconv.Itoa(i), "point")
+			continue
+		}
 		for _, v := range x.Victims {
 			if allowed := pointsOf(v); f.Kind == "point" && !slices.Contains(allowed, f.Point) {
 				wrong(oneOf("point", f.Point, allowed)+", for a "+v, "faults", strconv.Itoa(i), "point")
@@ -79,6 +89,20 @@ func pointsOf(victim string) (names []string) {
 		if mine, one := pointVictims[p]; !one || strings.HasSuffix(victim, mine) {
 			names = append(names, p.String())
 		}
+	}
+	return names
+}
+
+// What the forwarder behind the strategy naive has: no tree but for one session's four children, and three of the points.
+var (
+	naiveVictims = names(Victims[:4])
+	naivePoints  = []string{"after-read", "before-write", "after-write"}
+)
+
+// names are the words themselves.
+func names(words []Word) (names []string) {
+	for _, w := range words {
+		names = append(names, w.Name)
 	}
 	return names
 }

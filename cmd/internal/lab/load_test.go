@@ -196,13 +196,6 @@ func TestSchemaKnowsTheWords(t *testing.T) {
 	same("points", schema.Defs["fault"].Properties["point"].Enum, points)
 }
 
-func names(words []Word) (names []string) {
-	for _, w := range words {
-		names = append(names, w.Name)
-	}
-	return names
-}
-
 // TestTemplate: what "new" writes loads as it stands.
 func TestTemplate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mine.yaml")
