@@ -2,5 +2,7 @@
 //
 //	experiment.go  what an experiment file says
 //	figures.go     the words that such a file may use: victims, kinds of faults and traffic, figures
+//	load.go        reads it, by experiment.schema.json; complain.go says what is wrong, check.go what no schema can say
+//	embedded.go    the experiments that come with it, in experiments, and the template of a new one
 //	results.go     what was measured
 package lab

@@ -24,7 +24,7 @@ var Figures = []Word{
 	{"pause_max_ms", "ms", "the same, the worst run"},
 	{"undisturbed_p50_ms", "ms", "the same in the same connection before the fault, median of the runs"},
 	{"undisturbed_p99_ms", "ms", "the same, 99th percentile"},
-	{"others_before_p99_ms", "ms", "round trips of the sessions beside the victim's before the fault: their 99th percentile, mean of the runs"},
+	{"others_before_p99_ms", "ms", "round trips of the sessions beside the victim's before the fault: 99th percentile, mean of the runs"},
 	{"others_during_p99_ms", "ms", "the same around the fault"},
 	{"others_hurt", "sessions", "sessions beside the victim's that ended, or whose actors restarted, per run"},
 }

@@ -1,0 +1,21 @@
+package lab
+
+import "testing"
+
+// TestEmbedded: the experiments of the program load, say all that a report prints, and are few enough for a lecture.
+func TestEmbedded(t *testing.T) {
+	all, err := Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs := 0
+	for _, x := range all {
+		runs += len(x.Strategies) * len(x.Victims) * len(x.Faults) * len(x.Traffic) * x.Quick
+		if x.Title == x.Name || x.Method == "" || x.Why == "" || len(x.Predict) == 0 {
+			t.Errorf("%s leaves out its title, method, why or prediction", x.Name)
+		}
+	}
+	if len(all) < 12 || runs > 240 {
+		t.Errorf("%d experiments, %d quick runs", len(all), runs)
+	}
+}
