@@ -2,4 +2,5 @@
 //
 //	experiment.go  what an experiment file says
 //	results.go     what was measured
+//	stats          means, quantiles, and how sure one may be of them
 package lab
