@@ -5,4 +5,5 @@
 //	load.go        reads it, by experiment.schema.json; complain.go says what is wrong, check.go what no schema can say
 //	embedded.go    the experiments that come with it, in experiments, and the template of a new one
 //	results.go     what was measured
+//	stats          means, quantiles, and how sure one may be of them
 package lab
