@@ -13,13 +13,14 @@ import (
 
 // place is where an experiment stands.
 type place struct {
-	path string
-	node ast.Node
+	path       string
+	body       ast.Node // the document
+	experiment []string // the path to it there
 }
 
 // position is where a field of it stands, as in "experiments.yaml:12:9".
 func (p place) position(at ...string) string {
-	where := locate(p.node, at, false)
+	where := locate(p.body, append(slices.Clone(p.experiment), at...), false)
 	return fmt.Sprintf("%s:%d:%d", p.path, where.Line, where.Column)
 }
 

@@ -105,6 +105,8 @@ func explain(at []string, rule jsonschema.ErrorKind) (all []explanation) {
 		return say("%s: process stands alone, since it takes all others with it", what)
 	case *kind.UniqueItems:
 		return say("%s: number %d is the same as number %d", what, k.Duplicates[1]+1, k.Duplicates[0]+1)
+	case *kind.InvalidJsonValue:
+		return say("%s: there is no such value in JSON, in which results are kept", what)
 	case *kind.FalseSchema:
 		return say("%s: it does not go with this kind of fault", what)
 	default:
@@ -172,7 +174,7 @@ func fieldsAt(at []string) (names []string) {
 func locate(node ast.Node, at []string, key bool) *token.Position {
 	where := start(node)
 	for _, step := range at {
-		switch n := node.(type) {
+		switch n := bare(node).(type) {
 		case *ast.SequenceNode:
 			i, err := strconv.Atoi(step)
 			if err != nil || i >= len(n.Values) {
@@ -186,7 +188,7 @@ func locate(node ast.Node, at []string, key bool) *token.Position {
 				return where
 			}
 			node, where = n.Values[i].Value, n.Values[i].Key.GetToken().Position
-			if _, scalar := node.(ast.ScalarNode); scalar && !key {
+			if _, scalar := bare(node).(ast.ScalarNode); scalar && !key {
 				where = start(node)
 			}
 		default:
@@ -198,8 +200,19 @@ func locate(node ast.Node, at []string, key bool) *token.Position {
 
 // start is where a node begins: a block, with its first key.
 func start(node ast.Node) *token.Position {
-	if m, ok := node.(*ast.MappingNode); ok && len(m.Values) > 0 {
+	if m, ok := bare(node).(*ast.MappingNode); ok && len(m.Values) > 0 {
 		return m.Values[0].Key.GetToken().Position
 	}
 	return node.GetToken().Position
+}
+
+// bare is a node without the anchor or the tag before it.
+func bare(node ast.Node) ast.Node {
+	switch n := node.(type) {
+	case *ast.AnchorNode:
+		return n.Value
+	case *ast.TagNode:
+		return n.Value
+	}
+	return node
 }

@@ -1,9 +1,11 @@
 package lab
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -79,17 +81,26 @@ func (l *loader) document(path string, body ast.Node) {
 		l.wrong = append(l.wrong, wrong...)
 		return
 	}
-	nodes := []ast.Node{body}
-	if list, ok := body.(*ast.SequenceNode); ok {
-		nodes = list.Values
+	// From here on every field is known, and of its type.
+	values, list := value.([]any)
+	if !list {
+		values = []any{value}
 	}
-	for _, node := range nodes {
+	for i, v := range values {
+		at := place{path: path, body: body}
+		if list {
+			at.experiment = []string{strconv.Itoa(i)}
+		}
 		var x Experiment
-		if err := yaml.NodeToValue(node, &x, yaml.Strict()); err != nil {
-			l.syntax(path, err)
+		text, err := json.Marshal(v)
+		if err == nil {
+			err = json.Unmarshal(text, &x)
+		}
+		if err != nil {
+			l.wrong = append(l.wrong, fmt.Errorf("%s: %w", at.position(), err))
 			continue
 		}
-		l.check(&x, place{path, node})
+		l.check(&x, at)
 		x.fill()
 		l.experiments = append(l.experiments, x)
 	}

@@ -235,3 +235,52 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("no file: %v", err)
 	}
 }
+
+// FuzzLoad: whatever a file holds, it is read or refused, and what is read can be written to results.json.
+func FuzzLoad(f *testing.F) {
+	for _, pattern := range []string{"testdata/bad/*.yaml", "experiments/*.yaml", "testdata/good/*.yaml"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(text)
+		}
+	}
+	schema, err := compileSchema()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		l := loader{seen: map[string]string{}, schema: schema}
+		if err := l.read("a.yaml", text); err != nil {
+			t.Error(err)
+		}
+		if l.err() == nil && len(l.experiments) == 0 {
+			t.Error("neither read nor refused")
+		}
+		if _, err := json.Marshal(l.experiments); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestGoodFiles: what testdata/good holds is taken as it stands.
+func TestGoodFiles(t *testing.T) {
+	all, err := Load([]string{"testdata/good/anchors.yaml"})
+	if err != nil || len(all) != 3 {
+		t.Fatal(all, err)
+	}
+	for _, x := range all {
+		if x.Question != "Are anchors followed?" || len(x.Victims) != 2 {
+			t.Errorf("%+v", x)
+		}
+	}
+	if all[0].Repeat != 20 || all[1].Name != "merged" {
+		t.Errorf("%+v", all)
+	}
+}
