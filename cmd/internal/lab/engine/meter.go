@@ -121,3 +121,11 @@ func (m *meter) resumed() time.Duration {
 	}
 	return 0
 }
+
+// since reports whether a trip has begun after a moment, and is over.
+func (t *trips) since(moment time.Duration) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := len(t.all)
+	return n > 0 && t.all[n-1].at-t.all[n-1].took > moment
+}

@@ -1,0 +1,145 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"tcpproxy/cmd/internal/lab"
+)
+
+// cell is a cell with its runs told apart.
+type cell struct {
+	lab.Cell
+	label  string    // what tells it from the other cells of its experiment
+	done   []lab.Run // that were carried out
+	failed []lab.Run // that could not be
+}
+
+// dimensions are what a cell is a combination of.
+var dimensions = []struct {
+	name string
+	of   func(c lab.Cell) string
+}{
+	{"strategy", func(c lab.Cell) string { return c.Strategy }},
+	{"victim", func(c lab.Cell) string { return c.Victim }},
+	{"fault", func(c lab.Cell) string { return faultWords(c.Fault) }},
+	{"traffic", func(c lab.Cell) string { return c.Traffic }},
+}
+
+// newCells labels the cells by the dimensions in which they differ, or by the strategy if there is but one cell.
+func newCells(o lab.Outcome) []cell {
+	var differ []func(lab.Cell) string
+	for _, d := range dimensions {
+		if slices.ContainsFunc(o.Cells, func(c lab.Cell) bool { return d.of(c) != d.of(o.Cells[0]) }) {
+			differ = append(differ, d.of)
+		}
+	}
+	if differ == nil {
+		differ = append(differ, dimensions[0].of)
+	}
+	var cells []cell
+	for _, c := range o.Cells {
+		labelled := cell{Cell: c}
+		var words []string
+		for _, of := range differ {
+			words = append(words, of(c))
+		}
+		labelled.label = strings.Join(words, " · ")
+		for _, r := range c.Runs {
+			if r.Error != "" {
+				labelled.failed = append(labelled.failed, r)
+			} else {
+				labelled.done = append(labelled.done, r)
+			}
+		}
+		cells = append(cells, labelled)
+	}
+	return cells
+}
+
+// faultWords says a fault in a few words.
+func faultWords(f lab.Fault) string {
+	words := f.Kind
+	switch f.Kind {
+	case "kill":
+		words = "kill -9"
+	case "point":
+		words = "panic at " + f.Point
+		if f.Nth > 1 {
+			words += fmt.Sprintf(", time %d", f.Nth)
+		}
+	}
+	if f.Times > 1 {
+		words += fmt.Sprintf(" × %d", f.Times)
+	}
+	if f.Every > 0 {
+		words += " every " + durationWords(f.Every)
+	}
+	return words
+}
+
+// names are what to call some of the cells: nothing if they are all, a strategy (or another dimension) if they are all cells of it.
+func names(some, all []cell) string {
+	if len(some) == len(all) {
+		return ""
+	}
+	for _, d := range dimensions {
+		var values []string
+		for _, c := range some {
+			if v := d.of(c.Cell); !slices.Contains(values, v) {
+				values = append(values, v)
+			}
+		}
+		of := 0
+		for _, c := range all {
+			if slices.Contains(values, d.of(c.Cell)) {
+				of++
+			}
+		}
+		if of == len(some) {
+			return list(values)
+		}
+	}
+	var labels []string
+	for _, c := range some {
+		labels = append(labels, c.label)
+	}
+	return shortList(labels, "cells")
+}
+
+// runsOf are all runs of some cells that were carried out.
+func runsOf(cells []cell) []lab.Run {
+	var runs []lab.Run
+	for _, c := range cells {
+		runs = append(runs, c.done...)
+	}
+	return runs
+}
+
+// count is how many of the runs are so.
+func count(runs []lab.Run, so func(r lab.Run) bool) int {
+	n := 0
+	for _, r := range runs {
+		if so(r) {
+			n++
+		}
+	}
+	return n
+}
+
+// group puts cells of which the same is to be said together, in order of appearance.
+func group(cells []cell, key func(c cell) string) [][]cell {
+	var groups [][]cell
+	at := map[string]int{}
+	for _, c := range cells {
+		k := key(c)
+		i, known := at[k]
+		if !known {
+			i, at[k] = len(groups), len(groups)
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], c)
+	}
+	return groups
+}

@@ -1,0 +1,190 @@
+package report
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"html/template"
+	"image/color"
+	"math"
+	"slices"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// chart is a plot with what stands below it.
+type chart struct {
+	SVG     template.HTML
+	Caption string
+	Marks   []string // what the numbers in it stand for
+}
+
+// Colours that colour-blind readers tell apart (Okabe and Ito's). Shapes, dashes and numbers say the same in grey.
+var (
+	blue  = color.RGBA{0x00, 0x72, 0xb2, 0xff}
+	red   = color.RGBA{0xd5, 0x5e, 0x00, 0xff}
+	black = color.RGBA{0x1c, 0x24, 0x29, 0xff}
+	grey  = color.RGBA{0x7d, 0x88, 0x91, 0xff}
+	faint = color.RGBA{0xd9, 0xde, 0xe2, 0xff}
+)
+
+const (
+	chartWide   = vg.Length(495) // points; 660 pixels
+	mostRows    = 24             // cells that a chart shows
+	mostPauses  = "Pause that the receiving peer saw"
+	mostInWords = "The chart shows the first %d of %d cells."
+)
+
+// charts are the plots of an experiment. What cannot be drawn is left out, and is the error.
+func charts(cells []cell, seed uint64) ([]chart, error) {
+	var drawn []chart
+	var failures []error
+	keep := func(c *chart, err error) {
+		failures = append(failures, err)
+		if c != nil && err == nil {
+			drawn = append(drawn, *c)
+		}
+	}
+	keep(pauseChart(cells, seed))
+	keep(bytesChart(cells, seed))
+	for _, c := range timelines(cells) {
+		keep(timeline(c))
+	}
+	return drawn, errors.Join(failures...)
+}
+
+// newPlot has the look of all charts.
+func newPlot(title, x, y string) *plot.Plot {
+	p := plot.New()
+	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
+	p.Title.Padding = vg.Points(6)
+	for _, f := range []*font.Font{&p.Title.TextStyle.Font, &p.X.Label.TextStyle.Font, &p.Y.Label.TextStyle.Font,
+		&p.X.Tick.Label.Font, &p.Y.Tick.Label.Font, &p.Legend.TextStyle.Font} {
+		f.Variant, f.Size = "Sans", vg.Points(9)
+	}
+	p.Title.TextStyle.Font.Size = vg.Points(11)
+	p.Legend.Top, p.Legend.Padding, p.Legend.YOffs = true, vg.Points(2), vg.Points(0)
+	return p
+}
+
+// svg is the plot as an element of the page.
+func svg(p *plot.Plot, tall vg.Length) (template.HTML, error) {
+	w, err := p.WriterTo(chartWide, tall, "svg")
+	if err != nil {
+		return "", err
+	}
+	var out bytes.Buffer
+	if _, err := w.WriteTo(&out); err != nil {
+		return "", err
+	}
+	at := bytes.Index(out.Bytes(), []byte("<svg")) // after what only a file of its own begins with
+	if at < 0 {
+		return "", errors.New("a chart without a picture")
+	}
+	return template.HTML(out.Bytes()[at:]), nil
+}
+
+// spread is a figure of many cells, a row each, with intervals.
+type spread struct {
+	name  string
+	color color.Color
+	shape draw.GlyphDrawer
+	of    func(c cell) estimate
+}
+
+func pauseChart(cells []cell, seed uint64) (*chart, error) {
+	return rows(cells, mostPauses, "milliseconds", []spread{
+		{"around the fault, p50", blue, draw.CircleGlyph{}, func(c cell) estimate { return pause.estimate(c.done, seed) }},
+		{"around the fault, p99", red, draw.PyramidGlyph{}, func(c cell) estimate { return pause.quantile(c.done, seed, 0.99) }},
+		{"undisturbed, p50", black, draw.SquareGlyph{}, func(c cell) estimate { return undisturbed.estimate(c.done, seed) }},
+	})
+}
+
+// bytesChart is only drawn where bytes were wrong.
+func bytesChart(cells []cell, seed uint64) (*chart, error) {
+	if !slices.ContainsFunc(cells, func(c cell) bool { return count(c.done, wrong) > 0 }) {
+		return nil, nil
+	}
+	return rows(cells, "Bytes that went wrong, mean of a run", "bytes", []spread{
+		{"lost", red, draw.CircleGlyph{}, func(c cell) estimate { return lost.estimate(c.done, seed) }},
+		{"repeated", blue, draw.PyramidGlyph{}, func(c cell) estimate { return repeated.estimate(c.done, seed) }},
+		{"reordered", black, draw.SquareGlyph{}, func(c cell) estimate { return reordered.estimate(c.done, seed) }},
+	})
+}
+
+// rows draws cells from top to bottom. It is nil if none has anything to show.
+func rows(cells []cell, title, unit string, spreads []spread) (*chart, error) {
+	shown := cells[:min(len(cells), mostRows)]
+	p := newPlot(title+", with 95 % intervals", unit, "")
+	least, largest := math.Inf(1), math.Inf(-1)
+	for i, s := range spreads {
+		points := &intervals{}
+		for row, c := range shown {
+			e := s.of(c)
+			if e.n == 0 {
+				continue
+			}
+			points.XYs = append(points.XYs, plotter.XY{X: e.value, Y: float64(len(shown)-1-row) + 0.2*float64(1-i)})
+			points.low, points.high = append(points.low, e.value-e.low), append(points.high, e.high-e.value)
+			least, largest = min(least, e.low), max(largest, e.high)
+		}
+		if len(points.XYs) == 0 {
+			continue
+		}
+		if err := points.addTo(p, s); err != nil {
+			return nil, err
+		}
+	}
+	if math.IsInf(least, 1) {
+		return nil, nil
+	}
+	labels := make([]string, len(shown))
+	for i, c := range shown {
+		labels[len(shown)-1-i] = c.label
+	}
+	p.NominalY(labels...)
+	p.Y.Min, p.Y.Max = -0.5, float64(len(shown))-0.5
+	p.X.Min = 0
+	if least > 0 && largest > 30*least {
+		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+		p.X.Min, p.X.Max = math.Pow(10, math.Floor(math.Log10(least))), math.Pow(10, math.Ceil(math.Log10(largest)))
+		p.X.Label.Text += " (logarithmic)"
+	} else {
+		p.X.Max = max(largest*1.05, 1e-6)
+	}
+	picture, err := svg(p, vg.Points(100+22*float64(len(shown))))
+	drawn := &chart{SVG: picture, Caption: "Points are values, lines their 95 % intervals."}
+	if len(shown) < len(cells) {
+		drawn.Caption += " " + fmt.Sprintf(mostInWords, len(shown), len(cells))
+	}
+	return drawn, err
+}
+
+// intervals are points with errors to the left and to the right.
+type intervals struct {
+	plotter.XYs
+	low, high []float64
+}
+
+// XError is the form in which the plotter asks for them.
+func (s *intervals) XError(i int) (low, high float64) { return -s.low[i], s.high[i] }
+
+func (s *intervals) addTo(p *plot.Plot, as spread) error {
+	bars, err := plotter.NewXErrorBars(s)
+	if err != nil {
+		return err
+	}
+	bars.Color, bars.Width, bars.CapWidth = as.color, vg.Points(1.2), vg.Points(5)
+	points, err := plotter.NewScatter(s)
+	if err != nil {
+		return err
+	}
+	points.Color, points.Shape, points.Radius = as.color, as.shape, vg.Points(3)
+	p.Add(bars, points)
+	p.Legend.Add(as.name, points)
+	return nil
+}
