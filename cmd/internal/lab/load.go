@@ -65,7 +65,7 @@ func (l *loader) read(path string, text []byte) (err error) {
 		l.document(path, doc.Body)
 	}
 	if none {
-		l.wrong = append(l.wrong, fmt.Errorf("%s: there is no experiment in it; \"supervision-lab new NAME\" writes one", path))
+		l.wrong = append(l.wrong, fmt.Errorf("%s: there is no experiment in it; \"supervision-lab new NAME\" prints one", path))
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func TestBadFiles(t *testing.T) {
 			}
 		}
 		if filepath.Base(path) == "empty.yaml" {
-			want = []string{path + ": there is no experiment in it; \"supervision-lab new NAME\" writes one"}
+			want = []string{path + ": there is no experiment in it; \"supervision-lab new NAME\" prints one"}
 		}
 		_, err = Load([]string{path}, "mine")
 		if err == nil {
