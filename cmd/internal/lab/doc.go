@@ -6,4 +6,6 @@
 //	embedded.go    the experiments that come with it, in experiments, and the template of a new one
 //	results.go     what was measured
 //	stats          means, quantiles, and how sure one may be of them
+//
+// Package manual below puts what a run has measured into the documentation.
 package lab

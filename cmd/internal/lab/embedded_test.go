@@ -1,6 +1,9 @@
 package lab
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // TestEmbedded: the experiments of the program load, say all that a report prints, and are few enough for a lecture.
 func TestEmbedded(t *testing.T) {
@@ -10,6 +13,9 @@ func TestEmbedded(t *testing.T) {
 	}
 	runs := 0
 	for _, x := range all {
+		if x.Name == "strategies" && !slices.Equal(x.Strategies, (&loader{}).known()) {
+			t.Errorf("the table of strategies is of %v", x.Strategies)
+		}
 		runs += len(x.Strategies) * len(x.Victims) * len(x.Faults) * len(x.Traffic) * x.Quick
 		if x.Title == x.Name || x.Method == "" || x.Why == "" || len(x.Predict) == 0 {
 			t.Errorf("%s leaves out its title, method, why or prediction", x.Name)

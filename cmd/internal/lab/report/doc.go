@@ -15,6 +15,7 @@
 //	chart.go     the plots
 //	timeline.go  bytes around a fault, with what the supervisors did
 //	compare.go   two measurements
+//	pictures.go  charts by themselves, for other pages
 //
 // No sentence that states an outcome is fixed text: each is chosen and filled by the runs, and a test changes the runs to see that it
 // changes.
