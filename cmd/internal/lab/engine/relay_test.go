@@ -61,6 +61,7 @@ func (r *relay) forward(from, to net.Conn, victim bool) {
 		_, _ = io.Copy(struct{ io.Writer }{to}, struct{ io.Reader }{from})
 		return
 	}
+	defer r.trial.observe(messages.SessionClosed{PID: victimSession, Cause: messages.CauseFinished})
 	buffer, sent, last := make([]byte, portion), int64(0), time.Now()
 	for {
 		n, err := io.ReadFull(from, buffer)

@@ -250,8 +250,9 @@ func (t *trial) report(run lab.Run, end time.Duration, timeline bool) (lab.Run, 
 	run.OthersDuringMs = ms(t.others.trips.p99(zero, end))
 	if timeline {
 		run.BeforeMs = int(ahead / time.Millisecond)
-		run.Timeline = m.timeline(zero-ahead, min(end, zero-ahead+drawn))
-		run.Events = tell(events, zero)
+		end = min(end, zero-ahead+drawn)
+		run.Timeline = m.timeline(zero-ahead, end)
+		run.Events = tell(t.journal.until(end), zero)
 	}
 	return run, nil
 }
