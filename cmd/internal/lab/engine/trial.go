@@ -257,7 +257,9 @@ func (t *trial) report(run lab.Run, end time.Duration, timeline bool) (lab.Run, 
 	return run, nil
 }
 
-// pauses measures what the receiving peer saw. A stalled one made its own pause, so there the one after it has begun to read again counts.
+// pauses measures what the receiving peer saw: the longest pause in the time before the first fault, and from there until the last one was
+// answered and as long again as before. Where many faults are made one looks for longer, and sees more of what the machine does besides.
+// A stalled peer made its own pause, so there the one after it has begun to read again counts.
 func (t *trial) pauses(run *lab.Run, m *meter, zero, end time.Duration) {
 	from := zero
 	if t.cell.Traffic == "stalled" {
