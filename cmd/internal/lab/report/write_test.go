@@ -53,7 +53,7 @@ func TestTheHTMLSaysWhatTheMarkdownSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain := strings.NewReplacer("&#39;", "'", "&lt;", "<", "&gt;", ">", "&#43;", "+", "&amp;", "&").Replace(string(html))
+	plain := strings.NewReplacer("&#39;", "'", "&lt;", "<", "&gt;", ">", "&#43;", "+", "&amp;", "&", "\u00a0", " ").Replace(string(html))
 	for _, s := range p.Sections {
 		for _, told := range s.Outcome {
 			if !strings.Contains(plain, told.Says) {
