@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"math"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"tcpproxy/cmd/internal/lab"
@@ -183,7 +184,8 @@ func newPrediction(c lab.Claim, v *lab.Verdict) prediction {
 	} else {
 		about = " of " + strings.TrimPrefix(about, " · ")
 	}
-	p := prediction{Says: c.Says, Claim: fmt.Sprintf("%s%s %s %s", c.Figure, about, c.Is, number(c.Value)), Verdict: untested}
+	p := prediction{Says: c.Says, Claim: fmt.Sprintf("%s%s %s %s", c.Figure, about, c.Is,
+		strconv.FormatFloat(c.Value, 'f', -1, 64)), Verdict: untested}
 	switch {
 	case v == nil:
 		p.Against = "It was not got to."
