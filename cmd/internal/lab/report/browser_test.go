@@ -121,11 +121,11 @@ func (r *reader) keep(name string, body []byte) {
 	}
 }
 
-// shoot takes pictures of the page from top to bottom, screen by screen: one of the whole would be too tall to be looked at.
+// shoot takes pictures of the first screens of the page; one picture of the whole would be too tall to be looked at.
 func (r *reader) shoot(name string) {
 	r.t.Helper()
 	screens := ask[int](r, "Math.ceil(document.documentElement.scrollHeight / innerHeight)")
-	for i := range screens {
+	for i := range min(screens, 5) {
 		ask[bool](r, fmt.Sprintf("scrollTo(0, %d * innerHeight); true", i))
 		picture, err := chromedp.Run(r.ctx, chromedp.CaptureScreenshot())
 		if err != nil {
