@@ -14,26 +14,30 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgsvg"
 )
 
 // chart is a plot with what stands below it.
 type chart struct {
 	SVG     template.HTML
+	Legend  []key
 	Caption string
 	Marks   []string // what the numbers in it stand for
 }
+
+// key is what a sign in a chart stands for. It is said below the chart, where it hides nothing.
+type key struct{ Sign, Color, Name string }
 
 // Colours that colour-blind readers tell apart (Okabe and Ito's). Shapes, dashes and numbers say the same in grey.
 var (
 	blue  = color.RGBA{0x00, 0x72, 0xb2, 0xff}
 	red   = color.RGBA{0xd5, 0x5e, 0x00, 0xff}
 	black = color.RGBA{0x1c, 0x24, 0x29, 0xff}
-	grey  = color.RGBA{0x7d, 0x88, 0x91, 0xff}
 	faint = color.RGBA{0xd9, 0xde, 0xe2, 0xff}
 )
 
 const (
-	chartWide   = vg.Length(495) // points; 660 pixels
+	chartWide   = vg.Length(390) // points; 520 pixels
 	mostRows    = 24             // cells that a chart shows
 	mostPauses  = "Pause that the receiving peer saw"
 	mostInWords = "The chart shows the first %d of %d cells."
@@ -63,22 +67,20 @@ func newPlot(title, x, y string) *plot.Plot {
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
 	p.Title.Padding = vg.Points(6)
 	for _, f := range []*font.Font{&p.Title.TextStyle.Font, &p.X.Label.TextStyle.Font, &p.Y.Label.TextStyle.Font,
-		&p.X.Tick.Label.Font, &p.Y.Tick.Label.Font, &p.Legend.TextStyle.Font} {
+		&p.X.Tick.Label.Font, &p.Y.Tick.Label.Font} {
 		f.Variant, f.Size = "Sans", vg.Points(9)
 	}
 	p.Title.TextStyle.Font.Size = vg.Points(11)
-	p.Legend.Top, p.Legend.Padding, p.Legend.YOffs = true, vg.Points(2), vg.Points(0)
+	p.X.Tick.Marker, p.Y.Tick.Marker = ticks{}, ticks{}
 	return p
 }
 
 // svg is the plot as an element of the page.
 func svg(p *plot.Plot, tall vg.Length) (template.HTML, error) {
-	w, err := p.WriterTo(chartWide, tall, "svg")
-	if err != nil {
-		return "", err
-	}
+	c := vgsvg.New(chartWide, tall)
+	p.Draw(draw.Crop(draw.New(c), vg.Points(2), -vg.Points(14), 0, 0)) // the label at the right end needs some room
 	var out bytes.Buffer
-	if _, err := w.WriteTo(&out); err != nil {
+	if _, err := c.WriteTo(&out); err != nil {
 		return "", err
 	}
 	at := bytes.Index(out.Bytes(), []byte("<svg")) // after what only a file of its own begins with
@@ -88,19 +90,34 @@ func svg(p *plot.Plot, tall vg.Length) (template.HTML, error) {
 	return template.HTML(out.Bytes()[at:]), nil
 }
 
+// ticks are the usual ones, with numbers written as in the rest of the report.
+type ticks struct{}
+
+// Ticks is the form in which the plot asks for them.
+func (ticks) Ticks(from, to float64) []plot.Tick {
+	all := plot.DefaultTicks{}.Ticks(from, to)
+	for i, t := range all {
+		if t.Label != "" {
+			all[i].Label = number(math.Round(t.Value*1e6) / 1e6)
+		}
+	}
+	return all
+}
+
 // spread is a figure of many cells, a row each, with intervals.
 type spread struct {
 	name  string
-	color color.Color
+	color color.RGBA
 	shape draw.GlyphDrawer
+	sign  string
 	of    func(c cell) estimate
 }
 
 func pauseChart(cells []cell, seed uint64) (*chart, error) {
 	return rows(cells, mostPauses, "milliseconds", []spread{
-		{"around the fault, p50", blue, draw.CircleGlyph{}, func(c cell) estimate { return pause.estimate(c.done, seed) }},
-		{"around the fault, p99", red, draw.PyramidGlyph{}, func(c cell) estimate { return pause.quantile(c.done, seed, 0.99) }},
-		{"undisturbed, p50", black, draw.SquareGlyph{}, func(c cell) estimate { return undisturbed.estimate(c.done, seed) }},
+		{"around the fault, p50", blue, draw.CircleGlyph{}, "●", func(c cell) estimate { return pause.estimate(c.done, seed) }},
+		{"around the fault, p99", red, draw.PyramidGlyph{}, "▲", func(c cell) estimate { return pause.quantile(c.done, seed, 0.99) }},
+		{"undisturbed, p50", black, draw.SquareGlyph{}, "□", func(c cell) estimate { return undisturbed.estimate(c.done, seed) }},
 	})
 }
 
@@ -110,9 +127,9 @@ func bytesChart(cells []cell, seed uint64) (*chart, error) {
 		return nil, nil
 	}
 	return rows(cells, "Bytes that went wrong, mean of a run", "bytes", []spread{
-		{"lost", red, draw.CircleGlyph{}, func(c cell) estimate { return lost.estimate(c.done, seed) }},
-		{"repeated", blue, draw.PyramidGlyph{}, func(c cell) estimate { return repeated.estimate(c.done, seed) }},
-		{"reordered", black, draw.SquareGlyph{}, func(c cell) estimate { return reordered.estimate(c.done, seed) }},
+		{"lost", red, draw.CircleGlyph{}, "●", func(c cell) estimate { return lost.estimate(c.done, seed) }},
+		{"repeated", blue, draw.PyramidGlyph{}, "▲", func(c cell) estimate { return repeated.estimate(c.done, seed) }},
+		{"reordered", black, draw.SquareGlyph{}, "□", func(c cell) estimate { return reordered.estimate(c.done, seed) }},
 	})
 }
 
@@ -120,6 +137,7 @@ func bytesChart(cells []cell, seed uint64) (*chart, error) {
 func rows(cells []cell, title, unit string, spreads []spread) (*chart, error) {
 	shown := cells[:min(len(cells), mostRows)]
 	p := newPlot(title+", with 95 % intervals", unit, "")
+	var legend []key
 	least, largest := math.Inf(1), math.Inf(-1)
 	for i, s := range spreads {
 		points := &intervals{}
@@ -138,6 +156,7 @@ func rows(cells []cell, title, unit string, spreads []spread) (*chart, error) {
 		if err := points.addTo(p, s); err != nil {
 			return nil, err
 		}
+		legend = append(legend, key{s.sign, fmt.Sprintf("#%02x%02x%02x", s.color.R, s.color.G, s.color.B), s.name})
 	}
 	if math.IsInf(least, 1) {
 		return nil, nil
@@ -147,6 +166,7 @@ func rows(cells []cell, title, unit string, spreads []spread) (*chart, error) {
 		labels[len(shown)-1-i] = c.label
 	}
 	p.NominalY(labels...)
+	p.Y.Padding = vg.Points(10)
 	p.Y.Min, p.Y.Max = -0.5, float64(len(shown))-0.5
 	p.X.Min = 0
 	if least > 0 && largest > 30*least {
@@ -156,8 +176,8 @@ func rows(cells []cell, title, unit string, spreads []spread) (*chart, error) {
 	} else {
 		p.X.Max = max(largest*1.05, 1e-6)
 	}
-	picture, err := svg(p, vg.Points(100+22*float64(len(shown))))
-	drawn := &chart{SVG: picture, Caption: "Points are values, lines their 95 % intervals."}
+	picture, err := svg(p, vg.Points(70+24*float64(len(shown))))
+	drawn := &chart{SVG: picture, Legend: legend, Caption: "Lines are 95 % intervals."}
 	if len(shown) < len(cells) {
 		drawn.Caption += " " + fmt.Sprintf(mostInWords, len(shown), len(cells))
 	}
@@ -185,6 +205,5 @@ func (s *intervals) addTo(p *plot.Plot, as spread) error {
 	}
 	points.Color, points.Shape, points.Radius = as.color, as.shape, vg.Points(3)
 	p.Add(bars, points)
-	p.Legend.Add(as.name, points)
 	return nil
 }

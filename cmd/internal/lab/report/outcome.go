@@ -173,6 +173,9 @@ func (t *teller) span(g []cell, f figure) string {
 	value := func(c cell) float64 { return f.one(f.values(c.done)) }
 	slices.SortStableFunc(ends, func(a, b cell) int { return compareNumbers(value(a), value(b)) })
 	least, most := ends[0], ends[len(ends)-1]
-	return fmt.Sprintf("from %s with %s to %s with %s", f.estimate(least.done, t.seed).full(), least.label,
-		f.estimate(most.done, t.seed).full(), most.label)
+	low, high := f.estimate(least.done, t.seed).full(), f.estimate(most.done, t.seed).full()
+	if low == high {
+		return low + " with each"
+	}
+	return fmt.Sprintf("from %s with %s to %s with %s", low, least.label, high, most.label)
 }

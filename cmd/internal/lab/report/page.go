@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"tcpproxy/cmd/internal/lab"
@@ -83,8 +85,8 @@ func (page) HowToRead() string { return howToRead }
 
 const howToRead = "How to read the figures: a figure is followed by the interval in which it lies with 95 % confidence (a bootstrap over " +
 	"the runs, drawn by the seed), or by (all n) if it was the same in each of n runs. p50 is the median, p99 the 99th percentile; of " +
-	"fewer than a hundred runs p99 is close to the largest. More than noise means that the interval of the difference does not hold 0, of five runs at " +
-	"least. Runs that could not be carried out are counted apart, and in no figure."
+	"fewer than a hundred runs p99 is near the largest. More than noise means that the interval of the difference does not hold 0, of " +
+	"five runs at least. Runs that could not be carried out are counted apart, and in no figure."
 
 const (
 	held         = "held"
@@ -182,7 +184,8 @@ func newPrediction(c lab.Claim, v *lab.Verdict) prediction {
 	} else {
 		about = " of " + strings.TrimPrefix(about, " · ")
 	}
-	p := prediction{Says: c.Says, Claim: fmt.Sprintf("%s%s %s %s", c.Figure, about, c.Is, number(c.Value)), Verdict: untested}
+	p := prediction{Says: c.Says, Claim: fmt.Sprintf("%s%s %s %s", c.Figure, about, c.Is,
+		strconv.FormatFloat(c.Value, 'f', -1, 64)), Verdict: untested}
 	switch {
 	case v == nil:
 		p.Against = "It was not got to."
@@ -203,7 +206,23 @@ func newPrediction(c lab.Claim, v *lab.Verdict) prediction {
 	return p
 }
 
-var form = template.Must(template.New("page").Parse(pageHTML))
+var form = template.Must(template.New("page").Funcs(template.FuncMap{"tight": tight}).Parse(pageHTML))
+
+var (
+	interval = regexp.MustCompile(`\([^()]*\)`)
+	counting = regexp.MustCompile(`[0-9] (of [0-9]|ms)`)
+)
+
+// tight keeps an interval, a count and a unit from being broken over two lines.
+func tight(s string) string {
+	s = interval.ReplaceAllStringFunc(s, func(in string) string {
+		if len(in) > 40 || !strings.ContainsAny(in, "0123456789") {
+			return in
+		}
+		return strings.ReplaceAll(in, " ", "\u00a0")
+	})
+	return counting.ReplaceAllStringFunc(s, func(in string) string { return strings.ReplaceAll(in, " ", "\u00a0") })
+}
 
 func renderHTML(p page) ([]byte, error) {
 	var out bytes.Buffer

@@ -87,7 +87,12 @@ func most(head string, f figure) column {
 
 // counted is a column that counts runs.
 func counted(head string, so func(r lab.Run) bool) column {
-	return column{head, func(runs []lab.Run, _ uint64, _ cell) string { return ofAll(count(runs, so), len(runs)) }}
+	return column{head, func(runs []lab.Run, _ uint64, _ cell) string {
+		if len(runs) == 0 {
+			return "–"
+		}
+		return ofAll(count(runs, so), len(runs))
+	}}
 }
 
 func words(head string, of func(r lab.Run) string) column {
@@ -106,7 +111,10 @@ var fateColumns = []column{
 	plain("repeated", repeated),
 	plain("reordered", reordered),
 	{"first wrong byte", func(runs []lab.Run, _ uint64, _ cell) string {
-		if at := firstWrong(runs); at >= 0 {
+		switch at := firstWrong(runs); {
+		case len(runs) == 0:
+			return "–"
+		case at >= 0:
 			return "at " + number(float64(at))
 		}
 		return "none"
@@ -118,8 +126,8 @@ var fateColumns = []column{
 }
 
 var timeColumns = []column{
-	at("pause p50", pause, 0.5), at("p99", pause, 0.99), most("max", pause),
-	at("undisturbed p50", undisturbed, 0.5), at("p99", undisturbed, 0.99), most("max", undisturbed),
+	at("pause p50", pause, 0.5), at("pause p99", pause, 0.99), most("pause max", pause),
+	at("undisturbed p50", undisturbed, 0.5), at("undisturbed p99", undisturbed, 0.99), most("undisturbed max", undisturbed),
 	plain("added, p50", added),
 	plain("fault to running", running),
 }
@@ -135,8 +143,11 @@ var whoColumns = []column{
 				words = append(words, role+" "+ofAll(n[role], len(runs)))
 			}
 		}
-		if words == nil {
+		if words == nil && len(runs) > 0 {
 			return "nobody, " + ofAll(0, len(runs))
+		}
+		if words == nil {
+			return "–"
 		}
 		return strings.Join(words, ", ")
 	}},
@@ -154,6 +165,6 @@ var whoColumns = []column{
 		return strings.Join(words, ", ")
 	}},
 	plain("others' p99 before", othersBefore),
-	plain("around the fault", othersDuring),
+	plain("others' p99 around the fault", othersDuring),
 	counted("others hurt", func(r lab.Run) bool { return r.OthersHurt > 0 }),
 }

@@ -123,7 +123,6 @@ func timeline(c cell) (*chart, error) {
 	}
 	steps.StepStyle, steps.Color, steps.Width, steps.FillColor = plotter.PostStep, blue, vg.Points(1), faint
 	p.Add(steps)
-	p.Legend.Add("bytes that arrived", steps)
 	top := max(most*1.18, 1e-6)
 	words, at := marks(run, (last-first)/40)
 	labels := plotter.XYLabels{}
@@ -137,9 +136,6 @@ func timeline(c cell) (*chart, error) {
 		}
 		bar.Color, bar.Width, bar.Dashes = red, vg.Points(1), []vg.Length{vg.Points(3), vg.Points(2)}
 		p.Add(bar)
-		if len(labels.XYs) == 0 {
-			p.Legend.Add("what supervisors did, by number", bar)
-		}
 		labels.XYs = append(labels.XYs, plotter.XY{X: m.ms, Y: top * 0.94})
 		labels.Labels = append(labels.Labels, at[i].label())
 	}
@@ -155,7 +151,6 @@ func timeline(c cell) (*chart, error) {
 		p.Add(numbers)
 	}
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = first, last, 0, top
-	p.Legend.YOffs = vg.Points(14)
 	picture, err := svg(p, vg.Points(190))
 	return &chart{SVG: picture, Marks: words, Caption: caption(run, words, most*scale)}, err
 }
@@ -172,7 +167,8 @@ func caption(run *lab.Run, words []string, most float64) string {
 	says := fmt.Sprintf("One run (seed %d): at most %s bytes in a millisecond, and nothing for up to %s after the fault.",
 		run.Seed, number(math.Round(most)), plural(longest, "millisecond", "milliseconds"))
 	if len(words) == 0 {
-		says += " No supervision event was seen."
+		return says + " No supervision event was seen."
 	}
+	says += " Dashed: what the supervisors did, by number."
 	return says
 }

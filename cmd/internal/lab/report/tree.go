@@ -25,14 +25,15 @@ type node struct {
 // Where the parts of a node stand: its two lines, the plate behind them that keeps them readable, and the mark of a victim above.
 func (n node) TY() int     { return n.Y + 20 }
 func (n node) SaysY() int  { return n.Y + 36 }
-func (n node) PlateX() int { return n.X + 8 }
+func (n node) PlateX() int { return n.X + 6 }
 func (n node) PlateY() int { return n.Y + 5 }
 func (n node) MarkY() int  { return n.Y - 5 }
 
 type edge struct{ X1, Y1, X2, Y2 int }
 
 const (
-	nodeWide, nodeTall = 150, 46
+	nodeWide, nodeTall = 122, 46
+	nodeApart          = 8
 	rowTall            = 84
 )
 
@@ -77,7 +78,7 @@ func newTree(of string, g []cell) tree {
 		if at.row < top {
 			continue
 		}
-		x, y := 10+int(at.column*(nodeWide+10)), 22+int((at.row-top)*rowTall)
+		x, y := 4+int(at.column*(nodeWide+nodeApart)), 22+int((at.row-top)*rowTall)
 		v := node{Role: role, Class: "some", Victim: role == g[0].Victim, X: x, Y: y, CX: x + nodeWide/2}
 		v.Says = "restarted " + ofAll(n[role], len(runs))
 		switch n[role] {
@@ -89,7 +90,7 @@ func newTree(of string, g []cell) tree {
 		t.Nodes = append(t.Nodes, v)
 		t.Tall = max(t.Tall, y+nodeTall+12)
 		if above := places[parents[role]]; parents[role] != "" && above.row >= top {
-			px, py := 10+int(above.column*(nodeWide+10))+nodeWide/2, 22+int((above.row-top)*rowTall)+nodeTall
+			px, py := 4+int(above.column*(nodeWide+nodeApart))+nodeWide/2, 22+int((above.row-top)*rowTall)+nodeTall
 			t.Edges = append(t.Edges, edge{px, py, v.CX, y})
 		}
 	}

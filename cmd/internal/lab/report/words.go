@@ -18,9 +18,9 @@ func number(v float64) string {
 		return "–"
 	case v < 0:
 		return "−" + number(size)
-	case v == math.Trunc(v) || size >= 100:
+	case v == math.Trunc(v) || size >= 99.95: // which one digit more would write as 100.0
 		return thousands(v)
-	case size >= 10:
+	case size >= 9.995:
 		return fmt.Sprintf("%.1f", v)
 	case size >= 1:
 		return fmt.Sprintf("%.2f", v)

@@ -33,7 +33,8 @@ func Quantile(values []float64, q float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()
 	}
-	sorted := slices.Sorted(slices.Values(values))
+	sorted := slices.Clone(values)
+	slices.Sort(sorted)
 	return stat.Quantile(min(max(q, 0), 1), stat.Empirical, sorted, nil)
 }
 
