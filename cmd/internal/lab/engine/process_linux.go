@@ -26,6 +26,7 @@ type process struct {
 	at     string
 	family *fault.Family
 	gone   chan struct{} // closed when the keeper has ended
+	silent chan struct{} // closed when nobody is left who could say anything
 }
 
 // startProcess starts the program on a port of its own. Another program may take that first: then it tries again.
@@ -49,11 +50,17 @@ func (t *trial) spawn() (subject, error) {
 		return nil, err
 	}
 	defer release() // the program has it by then
-	args := []string{
-		"--survive", "--no-timeouts", "--listen-host", "127.0.0.1", "--loops", "1", "--supervision", t.cell.Strategy, "--drain-timeout", "0s",
-		"127.0.0.1", strconv.Itoa(int(t.origin.port())), strconv.Itoa(port),
+	x, args := t.experiment, []string{
+		"--survive", "--no-timeouts", "--drain-timeout", "0s", "--listen-host", "127.0.0.1", "--loops", "1", "--supervision", t.cell.Strategy,
 	}
-	p := &process{trial: t, cmd: exec.Command(t.engine.Program, args...), gone: make(chan struct{})}
+	if x.MaxRestarts > 0 { // of processes, too
+		args = append(args, "--max-restarts", strconv.Itoa(x.MaxRestarts))
+	}
+	if x.Within > 0 {
+		args = append(args, "--within", time.Duration(x.Within).String())
+	}
+	args = append(args, "127.0.0.1", strconv.Itoa(int(t.origin.port())), strconv.Itoa(port))
+	p := &process{trial: t, cmd: exec.Command(t.engine.Program, args...), gone: make(chan struct{}), silent: make(chan struct{})}
 	p.at = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	mark := fault.Mark()
 	p.cmd.Env = append(os.Environ(), mark)
@@ -70,37 +77,38 @@ func (t *trial) spawn() (subject, error) {
 		return nil, fmt.Errorf("the program cannot be started: %w", err)
 	}
 	p.family = fault.Processes(p.cmd.Process.Pid, mark)
-	listening := make(chan bool, 1)
-	last := make(chan string, 1)
-	go func() {
-		defer said.Close()
-		line, heard := "", false
-		lines := bufio.NewScanner(said)
-		for lines.Scan() {
-			line = lines.Text()
-			if !heard && strings.Contains(line, "msg=listening") {
-				heard = true
-				listening <- true
-			}
-		}
-		_, _ = io.Copy(io.Discard, said) // a line that was too long
-		if !heard {
-			last <- line
-			listening <- false
-		}
-	}()
+	listening := make(chan string, 1) // "", or its last words
+	go p.listen(said, listening)
 	go func() {
 		_ = p.cmd.Wait()
 		close(p.gone)
 	}()
-	if <-listening {
+	words := <-listening
+	if words == "" {
 		return p, nil
 	}
-	<-p.gone
-	if line := <-last; !strings.Contains(line, "address already in use") {
-		return nil, fmt.Errorf("the program ended: %s", line)
+	p.stop()
+	if !strings.Contains(words, "address already in use") {
+		return nil, fmt.Errorf("the program ended: %s", words)
 	}
 	return nil, nil
+}
+
+// listen reads what the program says, and tells when it listens, or what it said last.
+func (p *process) listen(said *os.File, listening chan<- string) {
+	defer close(p.silent)
+	defer said.Close()
+	heard, last := false, "without a word"
+	for lines := bufio.NewScanner(said); lines.Scan(); last = lines.Text() {
+		if !heard && strings.Contains(lines.Text(), "msg=listening") {
+			heard = true
+			listening <- ""
+		}
+	}
+	_, _ = io.Copy(io.Discard, said) // there was a line that was too long
+	if !heard {
+		listening <- last
+	}
 }
 
 func (p *process) addr() string { return p.at }
@@ -139,4 +147,5 @@ func (p *process) stop() {
 	for _, pid := range p.family.PIDs() {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
+	<-p.silent
 }
