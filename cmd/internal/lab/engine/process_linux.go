@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"tcpproxy/actors"
 	"tcpproxy/messages"
 	"tcpproxy/test/fault"
 	"tcpproxy/test/freeport"
@@ -113,27 +114,55 @@ func (p *process) listen(said *os.File, listening chan<- string) {
 
 func (p *process) addr() string { return p.at }
 
-// kill kills the worker, and waits until another process has its place. It tells of both, since the program's own events are out of reach.
+// kill kills the worker, and waits until another process has its place, or until the keeper has given up. It tells of either, since the
+// program's own events are out of reach.
 func (p *process) kill(pid, mode string) error {
 	if mode != "kill" {
 		return fmt.Errorf("a process can be killed, but not made to fail by %q", mode)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), settling)
 	defer cancel()
+	go func() {
+		select {
+		case <-p.gone:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	p.trial.observe(messages.ActorKilled{PID: pid, Kind: pid, Mode: mode, By: byLab})
+	failed := messages.ActorFailed{PID: pid, Reason: "killed", Strategy: "keeper", Directive: "restart", Kill: mode}
 	r, err := p.family.KillWorker(ctx)
-	if err != nil {
+	switch {
+	case err == nil:
+		p.trial.observe(failed)
+		p.trial.observe(messages.ProcessRestarted{Generation: uint64(p.trial.faults + 2), Reason: "killed", After: r.Gap})
+		return nil
+	case !p.over():
 		return err
 	}
-	p.trial.observe(messages.ActorFailed{PID: pid, Reason: "killed", Strategy: "keeper", Directive: "restart", Kill: "kill"})
-	p.trial.observe(messages.ProcessRestarted{Generation: uint64(p.trial.faults + 2), Reason: "killed", After: r.Gap})
+	p.trial.observe(messages.SessionClosed{PID: victimSession, Cause: messages.CauseSupervision})
+	if r.Killed == 0 { // it had given up after the last time
+		return actors.ErrNoActor
+	}
+	failed.Directive = "stop"
+	p.trial.observe(failed)
 	return nil
+}
+
+// over reports whether the keeper has ended.
+func (p *process) over() bool {
+	select {
+	case <-p.gone:
+		return true
+	default:
+		return false
+	}
 }
 
 // settle waits until the sessions beside have been served again: the successor is seen before it has taken over.
 func (p *process) settle(ctx context.Context, _ string, _ int) {
 	since := p.trial.clock.now()
-	for !p.trial.others.trips.since(since) && lapse(ctx, time.Millisecond) == nil {
+	for !p.over() && !p.trial.others.trips.since(since) && lapse(ctx, time.Millisecond) == nil {
 		continue
 	}
 }
