@@ -31,7 +31,8 @@ func (e usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-const description = `Kills actors of live connections, and measures what the peers see of it: which strategy of supervision costs whom how much.`
+const description = "Kills actors of live connections, and measures what the peers see of it: which strategy of supervision costs whom " +
+	"how much."
 
 // options is the command line as kong reads it.
 type options struct {

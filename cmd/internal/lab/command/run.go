@@ -27,7 +27,7 @@ func (p *program) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(o.Out, 0o755); err != nil { //nolint:gosec // a report is for others to read
+	if err := os.MkdirAll(o.Out, 0o755); err != nil {
 		return err // better now than after the runs
 	}
 	tcpproxy, remove, err := forwarder(ctx, experiments)
@@ -117,7 +117,7 @@ func forwarder(ctx context.Context, all []lab.Experiment) (path string, remove f
 	}
 	remove = func() { _ = os.RemoveAll(dir) }
 	path = filepath.Join(dir, "tcpproxy")
-	build := exec.CommandContext(ctx, "go", "build", "-o", path, "tcpproxy/cmd/tcpproxy") //nolint:gosec // a path of its own
+	build := exec.CommandContext(ctx, "go", "build", "-o", path, "tcpproxy/cmd/tcpproxy")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if build.Run() != nil {
 		return "", remove, nil

@@ -44,7 +44,10 @@ type Progress struct {
 }
 
 // engine is Options at work.
-type engine struct{ Options }
+type engine struct {
+	Options
+	start func(*trial) (subject, error) // for tests that examine the instrument; nil = trial.start
+}
 
 // step is a run to be made.
 type step struct {
@@ -56,7 +59,11 @@ type step struct {
 // Run carries out experiments, one run after the other, and returns what was measured. When the context ends it returns what has been
 // done by then. Which faults are made in which order follows from the seed.
 func Run(ctx context.Context, experiments []lab.Experiment, o Options) lab.Results {
-	e := &engine{o}
+	return (&engine{Options: o}).run(ctx, experiments)
+}
+
+func (e *engine) run(ctx context.Context, experiments []lab.Experiment) lab.Results {
+	o := e.Options
 	results := lab.Results{
 		Version: lab.ResultsVersion, Seed: o.Seed, Began: time.Now().UTC().Truncate(time.Second), Experiments: []lab.Outcome{},
 		Machine: fmt.Sprintf("%s/%s, %d processors, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version()),

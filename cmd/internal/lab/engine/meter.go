@@ -36,16 +36,6 @@ func (m *meter) add(n int) {
 	m.mu.Unlock()
 }
 
-// bytes is how many came so far.
-func (m *meter) bytes() (sum int64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, a := range m.all {
-		sum += int64(a.n)
-	}
-	return sum
-}
-
 // pause is the longest time without a byte, of those that reach into the time from one moment to another. A pause that had begun before
 // counts from its beginning; one that goes on counts up to the last moment.
 func (m *meter) pause(from, to time.Duration) (longest time.Duration) {

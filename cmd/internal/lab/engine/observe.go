@@ -104,6 +104,9 @@ func (t *trial) read(run *lab.Run, events []seen) (hurt map[string]bool) {
 			}
 		case messages.ProcessRestarted:
 			run.RestartsMs = append(run.RestartsMs, lab.Took{Who: "process", Ms: ms(e.After)})
+			for i := range beside { // all actors are new ones
+				hurt[fmt.Sprintf("listener/session-%d", i+2)] = true
+			}
 		}
 	}
 	return hurt

@@ -112,6 +112,7 @@ func (p *process) kill(pid, mode string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), settling)
 	defer cancel()
+	p.trial.observe(messages.ActorKilled{PID: pid, Kind: pid, Mode: mode, By: byLab})
 	r, err := p.family.KillWorker(ctx)
 	if err != nil {
 		return err

@@ -85,7 +85,11 @@ func (e *engine) conduct(ctx context.Context, x lab.Experiment, c lab.Cell, seed
 		return run, err
 	}
 	defer t.origin.close()
-	if t.subject, err = t.start(); err != nil {
+	start := e.start
+	if start == nil {
+		start = (*trial).start
+	}
+	if t.subject, err = start(t); err != nil {
 		return run, err
 	}
 	defer t.subject.stop()
@@ -237,22 +241,25 @@ func (t *trial) report(run lab.Run, end time.Duration, timeline bool) (lab.Run, 
 		run.Bytes += int64(len(d.got))
 	}
 	run.Lived = run.ClientSaw == sawFIN && run.ServerSaw == sawFIN && (run.Cause == messages.CauseFinished.String() || run.Cause == "")
-	m := t.pair.main.meter
+	m, seen := t.pair.main.meter, min(end, max(zero, t.pair.main.over())) // after the end there is no pause
 	if t.cell.Traffic == "many" {
-		m = &t.storm.meter
+		m, seen = &t.storm.meter, end
 	}
-	t.pauses(&run, m, zero, min(end, max(zero, t.pair.main.over())))
+	t.pauses(&run, m, zero, seen)
 	run.OthersBeforeMs = ms(t.others.trips.p99(zero-measured, zero))
 	run.OthersDuringMs = ms(t.others.trips.p99(zero, end))
 	if timeline {
 		run.BeforeMs = int(ahead / time.Millisecond)
-		run.Timeline = m.timeline(zero-ahead, min(end, zero-ahead+drawn))
-		run.Events = tell(events, zero)
+		end = min(end, zero-ahead+drawn)
+		run.Timeline = m.timeline(zero-ahead, end)
+		run.Events = tell(t.journal.until(end), zero)
 	}
 	return run, nil
 }
 
-// pauses measures what the receiving peer saw. A stalled one made its own pause, so there the one after it has begun to read again counts.
+// pauses measures what the receiving peer saw: the longest pause in the time before the first fault, and from there until the last one was
+// answered and as long again as before. Where many faults are made one looks for longer, and sees more of what the machine does besides.
+// A stalled peer made its own pause, so there the one after it has begun to read again counts.
 func (t *trial) pauses(run *lab.Run, m *meter, zero, end time.Duration) {
 	from := zero
 	if t.cell.Traffic == "stalled" {

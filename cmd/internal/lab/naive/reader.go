@@ -18,8 +18,8 @@ type (
 	end      struct{}               // reader → writer: there will be no more
 )
 
-// reader reads into a field, in one message, and hands over what is there, in the next. If it fails between the two, the field goes with it:
-// the bytes have left the socket, and have reached nobody.
+// reader reads into a field, in one message, and hands over what is there, in the next. If it fails between the two, the field goes with
+// it: the bytes have left the socket, and have reached nobody.
 type reader struct {
 	session, writer *actor.PID
 	from            *net.TCPConn
