@@ -27,25 +27,44 @@ var dimensions = []struct {
 	{"traffic", func(c lab.Cell) string { return c.Traffic }},
 }
 
-// newCells labels the cells by the dimensions in which they differ, or by the strategy if there is but one cell.
-func newCells(o lab.Outcome) []cell {
-	var differ []func(lab.Cell) string
+// telling are the fewest dimensions that tell all cells apart; the strategy if there is but one cell, all if some are twice there.
+func telling(cells []lab.Cell) []func(c lab.Cell) string {
+	var best []func(c lab.Cell) string
 	for _, d := range dimensions {
-		if slices.ContainsFunc(o.Cells, func(c lab.Cell) bool { return d.of(c) != d.of(o.Cells[0]) }) {
-			differ = append(differ, d.of)
+		best = append(best, d.of)
+	}
+	for set := 1; set < 1<<len(dimensions); set++ {
+		var of []func(c lab.Cell) string
+		for i, d := range dimensions {
+			if set>>i&1 == 1 {
+				of = append(of, d.of)
+			}
+		}
+		labels := map[string]bool{}
+		for _, c := range cells {
+			labels[labelOf(c, of)] = true
+		}
+		if len(labels) == len(cells) && len(of) < len(best) {
+			best = of
 		}
 	}
-	if differ == nil {
-		differ = append(differ, dimensions[0].of)
+	return best
+}
+
+func labelOf(c lab.Cell, of []func(c lab.Cell) string) string {
+	var words []string
+	for _, of := range of {
+		words = append(words, of(c))
 	}
+	return strings.Join(words, " · ")
+}
+
+// newCells labels the cells by what tells them apart.
+func newCells(o lab.Outcome) []cell {
+	of := telling(o.Cells)
 	var cells []cell
 	for _, c := range o.Cells {
-		labelled := cell{Cell: c}
-		var words []string
-		for _, of := range differ {
-			words = append(words, of(c))
-		}
-		labelled.label = strings.Join(words, " · ")
+		labelled := cell{Cell: c, label: labelOf(c, of)}
 		for _, r := range c.Runs {
 			if r.Error != "" {
 				labelled.failed = append(labelled.failed, r)

@@ -116,7 +116,11 @@ func timeline(c cell) (*chart, error) {
 	line = append(line, plotter.XY{X: last, Y: line[len(line)-1].Y})
 	first := line[0].X
 
-	p := newPlot("Bytes around the fault: "+c.label, "milliseconds since the fault", unit+" per millisecond")
+	title := "Bytes around the fault: " + c.label
+	if len(title) > 64 {
+		title = "Bytes around the fault:\n" + wrap(c.label, 64)
+	}
+	p := newPlot(title, "milliseconds since the fault", unit+" per millisecond")
 	steps, err := plotter.NewLine(line)
 	if err != nil {
 		return nil, err
