@@ -83,11 +83,7 @@ func (c *comparison) match(a, b lab.Results) {
 
 // identity is what a cell is a combination of.
 func identity(c cell) string {
-	var all []func(c lab.Cell) string
-	for _, d := range dimensions {
-		all = append(all, d.of)
-	}
-	return labelOf(c.Cell, all)
+	return labelOf(c.Cell, subsets[len(subsets)-1])
 }
 
 // pair is a figure of a cell in both.
