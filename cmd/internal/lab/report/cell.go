@@ -27,25 +27,49 @@ var dimensions = []struct {
 	{"traffic", func(c lab.Cell) string { return c.Traffic }},
 }
 
-// newCells labels the cells by the dimensions in which they differ, or by the strategy if there is but one cell.
-func newCells(o lab.Outcome) []cell {
-	var differ []func(lab.Cell) string
-	for _, d := range dimensions {
-		if slices.ContainsFunc(o.Cells, func(c lab.Cell) bool { return d.of(c) != d.of(o.Cells[0]) }) {
-			differ = append(differ, d.of)
+// telling are the fewest dimensions that tell all cells apart; the strategy if there is but one cell, all if some are twice there.
+func telling(cells []lab.Cell) []func(c lab.Cell) string {
+	best := subsets[len(subsets)-1]
+	for _, of := range subsets {
+		labels := map[string]bool{}
+		for _, c := range cells {
+			labels[labelOf(c, of)] = true
+		}
+		if len(labels) == len(cells) && len(of) < len(best) {
+			best = of
 		}
 	}
-	if differ == nil {
-		differ = append(differ, dimensions[0].of)
+	return best
+}
+
+// subsets are all that can be chosen of the dimensions; the last is all of them.
+var subsets = func() (all [][]func(c lab.Cell) string) {
+	for set := 1; set < 1<<len(dimensions); set++ {
+		var of []func(c lab.Cell) string
+		for i, d := range dimensions {
+			if set>>i&1 == 1 {
+				of = append(of, d.of)
+			}
+		}
+		all = append(all, of)
 	}
+	return all
+}()
+
+func labelOf(c lab.Cell, of []func(c lab.Cell) string) string {
+	var words []string
+	for _, of := range of {
+		words = append(words, of(c))
+	}
+	return strings.Join(words, " · ")
+}
+
+// newCells labels the cells by what tells them apart.
+func newCells(o lab.Outcome) []cell {
+	of := telling(o.Cells)
 	var cells []cell
 	for _, c := range o.Cells {
-		labelled := cell{Cell: c}
-		var words []string
-		for _, of := range differ {
-			words = append(words, of(c))
-		}
-		labelled.label = strings.Join(words, " · ")
+		labelled := cell{Cell: c, label: labelOf(c, of)}
 		for _, r := range c.Runs {
 			if r.Error != "" {
 				labelled.failed = append(labelled.failed, r)
@@ -79,33 +103,35 @@ func faultWords(f lab.Fault) string {
 	return words
 }
 
-// names are what to call some of the cells: nothing if they are all, a strategy (or another dimension) if they are all cells of it.
+// names are what to call some of the cells: nothing if they are all, and otherwise the shortest of what is true of them and of no
+// other, such as a strategy if they are all cells of it.
 func names(some, all []cell) string {
 	if len(some) == len(all) {
 		return ""
-	}
-	for _, d := range dimensions {
-		var values []string
-		for _, c := range some {
-			if v := d.of(c.Cell); !slices.Contains(values, v) {
-				values = append(values, v)
-			}
-		}
-		of := 0
-		for _, c := range all {
-			if slices.Contains(values, d.of(c.Cell)) {
-				of++
-			}
-		}
-		if of == len(some) {
-			return list(values)
-		}
 	}
 	var labels []string
 	for _, c := range some {
 		labels = append(labels, c.label)
 	}
-	return shortList(labels, "cells")
+	best := shortList(labels, "cells")
+	for _, of := range subsets {
+		var values []string
+		for _, c := range some {
+			if v := labelOf(c.Cell, of); !slices.Contains(values, v) {
+				values = append(values, v)
+			}
+		}
+		n := 0
+		for _, c := range all {
+			if slices.Contains(values, labelOf(c.Cell, of)) {
+				n++
+			}
+		}
+		if called := list(values); n == len(some) && len(values) <= longest && len(called) < len(best) {
+			best = called
+		}
+	}
+	return best
 }
 
 // runsOf are all runs of some cells that were carried out.

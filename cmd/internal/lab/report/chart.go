@@ -8,6 +8,7 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
@@ -161,9 +162,10 @@ func rows(cells []cell, title, unit string, spreads []spread) (*chart, error) {
 	if math.IsInf(least, 1) {
 		return nil, nil
 	}
-	labels := make([]string, len(shown))
+	labels, lines := make([]string, len(shown)), 0
 	for i, c := range shown {
-		labels[len(shown)-1-i] = c.label
+		label := wrap(c.label, 30)
+		labels[len(shown)-1-i], lines = label, max(lines, 1+strings.Count(label, "\n"))
 	}
 	p.NominalY(labels...)
 	p.Y.Padding = vg.Points(10)
@@ -176,7 +178,7 @@ func rows(cells []cell, title, unit string, spreads []spread) (*chart, error) {
 	} else {
 		p.X.Max = max(largest*1.05, 1e-6)
 	}
-	picture, err := svg(p, vg.Points(70+24*float64(len(shown))))
+	picture, err := svg(p, vg.Points(70+float64(max(26, 11*lines+6)*len(shown))))
 	drawn := &chart{SVG: picture, Legend: legend, Caption: "Lines are 95 % intervals."}
 	if len(shown) < len(cells) {
 		drawn.Caption += " " + fmt.Sprintf(mostInWords, len(shown), len(cells))

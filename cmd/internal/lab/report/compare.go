@@ -15,6 +15,12 @@ import (
 // correction).
 func Compare(a, b lab.Results) string {
 	c := comparison{seed: a.Seed ^ b.Seed}
+	for i, r := range []lab.Results{a, b} {
+		c.about = append(c.about, fmt.Sprintf("%s: %s, seed %d, %s", []string{"First", "Second"}[i], r.Command, r.Seed, r.Machine))
+	}
+	if a.Version != b.Version {
+		c.missing = append(c.missing, fmt.Sprintf("what only one of the versions %d and %d of results.json holds", a.Version, b.Version))
+	}
 	c.match(a, b)
 	c.compare()
 	return c.String()
@@ -28,6 +34,7 @@ type matched struct {
 
 type comparison struct {
 	seed    uint64
+	about   []string // the two
 	cells   []matched
 	missing []string // what only one of them has
 	changed []string
@@ -76,11 +83,7 @@ func (c *comparison) match(a, b lab.Results) {
 
 // identity is what a cell is a combination of.
 func identity(c cell) string {
-	var words []string
-	for _, d := range dimensions {
-		words = append(words, d.of(c.Cell))
-	}
-	return strings.Join(words, " · ")
+	return labelOf(c.Cell, subsets[len(subsets)-1])
 }
 
 // pair is a figure of a cell in both.
@@ -151,6 +154,9 @@ func (p pair) change(by float64) string {
 // String is the comparison in words.
 func (c *comparison) String() string {
 	var out strings.Builder
+	for _, line := range c.about {
+		fmt.Fprintln(&out, line)
+	}
 	fmt.Fprintf(&out, "Compared %s of %s; %s beyond noise.\n", plural(c.figures, "figure", "figures"), plural(len(c.cells), "cell", "cells"),
 		plural(len(c.changed), "change", "changes"))
 	for _, line := range c.changed {

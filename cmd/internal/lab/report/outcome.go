@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -171,7 +172,7 @@ func (t *teller) span(g []cell, f figure) string {
 	}
 	ends := slices.Clone(g)
 	value := func(c cell) float64 { return f.one(f.values(c.done)) }
-	slices.SortStableFunc(ends, func(a, b cell) int { return compareNumbers(value(a), value(b)) })
+	slices.SortStableFunc(ends, func(a, b cell) int { return cmp.Compare(value(a), value(b)) })
 	least, most := ends[0], ends[len(ends)-1]
 	low, high := f.estimate(least.done, t.seed).full(), f.estimate(most.done, t.seed).full()
 	if low == high {

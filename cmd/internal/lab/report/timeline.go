@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -61,7 +62,7 @@ func (m mark) label() string {
 // marks are the events in words, and where to draw them: those too close to tell apart share a line.
 func marks(run *lab.Run, apart float64) (words []string, at []mark) {
 	events := slices.Clone(run.Events)
-	slices.SortStableFunc(events, func(a, b lab.Event) int { return compareNumbers(a.Ms, b.Ms) })
+	slices.SortStableFunc(events, func(a, b lab.Event) int { return cmp.Compare(a.Ms, b.Ms) })
 	for i, e := range events {
 		if i == mostMarks {
 			words = append(words, fmt.Sprintf("and %d more, the last at %s ms", len(events)-i, signed(events[len(events)-1].Ms)))
@@ -79,16 +80,6 @@ func marks(run *lab.Run, apart float64) (words []string, at []mark) {
 		}
 	}
 	return words, at
-}
-
-func compareNumbers(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 func signed(ms float64) string {
@@ -116,7 +107,11 @@ func timeline(c cell) (*chart, error) {
 	line = append(line, plotter.XY{X: last, Y: line[len(line)-1].Y})
 	first := line[0].X
 
-	p := newPlot("Bytes around the fault: "+c.label, "milliseconds since the fault", unit+" per millisecond")
+	title := "Bytes around the fault: " + c.label
+	if len(title) > 64 {
+		title = "Bytes around the fault:\n" + wrap(c.label, 64)
+	}
+	p := newPlot(title, "milliseconds since the fault", unit+" per millisecond")
 	steps, err := plotter.NewLine(line)
 	if err != nil {
 		return nil, err

@@ -25,8 +25,8 @@ type node struct {
 // Where the parts of a node stand: its two lines, the plate behind them that keeps them readable, and the mark of a victim above.
 func (n node) TY() int     { return n.Y + 20 }
 func (n node) SaysY() int  { return n.Y + 36 }
-func (n node) PlateX() int { return n.X + 6 }
-func (n node) PlateY() int { return n.Y + 5 }
+func (n node) PlateX() int { return n.X + 7 }
+func (n node) PlateY() int { return n.Y + 6 }
 func (n node) MarkY() int  { return n.Y - 5 }
 
 type edge struct{ X1, Y1, X2, Y2 int }

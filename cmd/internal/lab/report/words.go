@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"tcpproxy/cmd/internal/lab"
 )
@@ -85,6 +86,19 @@ func list(words []string) string {
 		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
 	}
 	return strings.Join(words, "")
+}
+
+// wrap breaks a label into lines of at most so many letters, between words.
+func wrap(label string, width int) string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(label) {
+		if line != "" && utf8.RuneCountInString(line+" "+word) > width {
+			lines, line = append(lines, line), ""
+		}
+		line = strings.TrimSpace(line + " " + word)
+	}
+	return strings.Join(append(lines, line), "\n")
 }
 
 // longest is how many a sentence names before it refers to the table.
