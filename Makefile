@@ -10,7 +10,7 @@ PORT   = 80
 LISTEN = 3000
 
 .DEFAULT_GOAL := build
-.PHONY: help build run test race lint cross conformance conformance-full peers havoc survive attack bench profile clean install-peers FORCE
+.PHONY: help build run test race lint cross conformance conformance-full peers havoc survive attack bench profile clean install-peers lab FORCE
 
 help: ## show this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,9 @@ attack: install-peers ## the attacks in their long form, some minutes: make atta
 bench: ## measure against HAProxy, nginx and io.Copy: make bench [WORK=rtt] [ROUNDS=3]
 	go build -o bin/bench ./test/bench
 	bin/bench $(if $(WORK),--work '$(WORK)') $(if $(ROUNDS),--rounds $(ROUNDS))
+
+lab: bin/tcpproxy bin/supervision-lab ## experiments on supervision, the quick set: leaves bin/lab/report.html
+	bin/supervision-lab run --quick --out bin/lab
 
 PROFILED = rtt-1 rtt-64 churn bulk-up-1 bulk-down-1 idle
 profile: ## leave CPU, heap and trace profiles of each kind of work in test/out/profile

@@ -100,7 +100,8 @@
 //     they fail until both know the new one.
 //  4. go test ./test -run 'TestTraces|TestStrategiesAsMeasured' -update writes its trace to test/testdata, and its measured line to
 //     test/testdata/strategies.md. Read both: do they say what you meant?
-//  5. Copy that line to the table in the README; TestReadmeKnowsEveryStrategy compares them.
+//  5. Name it in cmd/internal/lab: in experiment.schema.json, and in the experiment "strategies". A run of the laboratory then gives
+//     the README its row (see test/lab/README.md); TestReadmeKnowsEveryStrategy looks for it there.
 //
 // # Glossary
 //

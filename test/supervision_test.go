@@ -174,7 +174,7 @@ func TestBackoffForgetsWhatASessionRestartSettles(t *testing.T) {
 }
 
 // TestStrategiesAsMeasured kills one child of a connection that is busy both ways and compares what happened with
-// testdata/strategies.md, which the documentation quotes; -update writes it.
+// testdata/strategies.md; -update writes it. How often and how long is for the laboratory to measure: see lab.
 func TestStrategiesAsMeasured(t *testing.T) {
 	var md strings.Builder
 	md.WriteString("| strategy | the client-reader of a busy connection is killed: who restarts | the connection " +

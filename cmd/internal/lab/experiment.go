@@ -24,7 +24,8 @@ type Experiment struct {
 
 // Fault is a way to make a victim fail.
 type Fault struct {
-	// Kind is panic (between two messages), point (of its code), stop (behind its supervisor's back), or kill (of the process, with -9).
+	// Kind is panic (between two messages), point (of its code), stop (behind its supervisor's back), kill (of the process, with -9), or
+	// none: nothing fails, for comparison.
 	Kind  string   `yaml:"kind" json:"kind"`
 	Point string   `yaml:"point" json:"point"` // for kind point: see actors.Point
 	Nth   int      `yaml:"nth" json:"nth"`     // for kind point: the n-th time that it is passed; 0 = 1
