@@ -10,7 +10,7 @@ type Word struct {
 // Figures are what a prediction may speak of. Each is worked out from all runs of a cell that could be carried out.
 var Figures = []Word{
 	{"lived", "of runs", "runs in which the connection went on to its ordinary end; 1 = all of them"},
-	{"lost", "bytes", "bytes that never arrived, per run"},
+	{"lost", "bytes", "bytes that never arrived, though nobody was told, per run: what a reset cut off does not count"},
 	{"repeated", "bytes", "bytes that arrived more than once, per run"},
 	{"reordered", "bytes", "bytes that arrived in another place of the stream, per run"},
 	{"client_reset", "of runs", "runs in which the client saw a reset at the end"},

@@ -106,7 +106,8 @@ type prediction struct {
 func newPage(r lab.Results) (page, error) {
 	p := page{
 		Command: r.Command, Seed: r.Seed, Began: r.Began.UTC().Format("2006-01-02 15:04:05 UTC"), Took: durationWords(r.Took),
-		Machine: r.Machine, Interrupted: r.Interrupted, Columns: csvColumns, CSS: template.CSS(pageCSS),
+		Machine: r.Machine, Interrupted: r.Interrupted, Columns: csvColumns,
+		CSS: template.CSS(pageCSS), //nolint:gosec // it is part of the program
 	}
 	runs, failed, cellsInAll := 0, 0, 0
 	verdicts := map[string]int{}
@@ -129,6 +130,9 @@ func newPage(r lab.Results) (page, error) {
 	p.Runs = fmt.Sprintf("%s of %s in %s, of which %s could not be carried out", plural(runs, "run", "runs"),
 		plural(cellsInAll, "cell", "cells"), plural(len(r.Experiments), "experiment", "experiments"), ofAll(failed, runs))
 	p.Tally = fmt.Sprintf("%s predictions held, %s contradicted", ofAll(verdicts[held], verdicts[held]+p.Wrong), number(float64(p.Wrong)))
+	if len(verdicts) == 0 {
+		p.Tally = "nothing was predicted"
+	}
 	if n := verdicts[untested]; n > 0 {
 		p.Tally += fmt.Sprintf(", %d not tested", n)
 	}

@@ -22,12 +22,20 @@ type node struct {
 	X, Y, CX   int
 }
 
-// Where the parts of a node stand: its two lines, the plate behind them that keeps them readable, and the mark of a victim above.
-func (n node) TY() int     { return n.Y + 20 }
-func (n node) SaysY() int  { return n.Y + 36 }
+// TY is where the role stands.
+func (n node) TY() int { return n.Y + 20 }
+
+// SaysY is where the count stands, below it.
+func (n node) SaysY() int { return n.Y + 36 }
+
+// PlateX is the left of a plate that keeps both readable on the hatching.
 func (n node) PlateX() int { return n.X + 7 }
+
+// PlateY is its top.
 func (n node) PlateY() int { return n.Y + 6 }
-func (n node) MarkY() int  { return n.Y - 5 }
+
+// MarkY is where a victim is marked, above.
+func (n node) MarkY() int { return n.Y - 5 }
 
 type edge struct{ X1, Y1, X2, Y2 int }
 

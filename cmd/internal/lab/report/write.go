@@ -14,7 +14,7 @@ import (
 // Write leaves report.html, report.md, results.json and results.csv in a directory, which it makes if need be. What was interrupted
 // is reported as far as it went.
 func Write(dir string, r lab.Results) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // a report is there to be read
 		return err
 	}
 	p, drawn := newPage(r)
@@ -31,7 +31,7 @@ func Write(dir string, r lab.Results) error {
 		{"report.md", renderMarkdown(p)},
 		{"report.html", html},
 	} {
-		failures = append(failures, os.WriteFile(filepath.Join(dir, f.name), f.body, 0o644))
+		failures = append(failures, os.WriteFile(filepath.Join(dir, f.name), f.body, 0o644)) //nolint:gosec // the same
 	}
 	return errors.Join(failures...)
 }
