@@ -13,7 +13,8 @@ import (
 // run is a run of which there is little to say.
 func run(lived bool, lost int64, who ...string) lab.Run {
 	r := lab.Run{
-		Lived: lived, Lost: lost, WrongAt: -1, PauseMs: 2, BeforeMs: 1, Timeline: []int64{5, 0, 5}, ClientSaw: "FIN", ServerSaw: "FIN",
+		Lived: lived, Lost: lost, WrongAt: -1, PauseMs: 2, UndisturbedMs: 1, BeforeMs: 1, Timeline: []int64{5, 0, 5},
+		ClientSaw: "FIN", ServerSaw: "FIN",
 	}
 	if !lived {
 		r.ClientSaw, r.ServerSaw = "RST", "RST"
@@ -46,7 +47,8 @@ func TestFill(t *testing.T) {
 			cell("resume", "client-reader", "upload", run(true, 0), run(false, 0)),
 			cell("stop", "client-reader", "upload", run(false, 0)),
 			cell("naive", "client-reader", "upload", run(true, 7, "client-reader"), run(true, 9, "client-reader"))),
-		outcome("process", cell("one-for-one", "process", "ping-pong", broken),
+		outcome("process",
+			cell("one-for-one", "process", "ping-pong", broken),
 			cell("one-for-one", "process", "upload", run(true, 0, "process"))),
 	}}
 	top := t.TempDir()
@@ -89,12 +91,12 @@ func TestFill(t *testing.T) {
 		t.Error("the second time says something else than the first")
 	}
 	for i, rows := range [][]string{{
-		"| `one-for-one` | restart that child; its siblings are untouched | that child | lives (2 of 2) | 0 | 2.0 ms (2.0 … 2.0) |",
-		"| `rest-for-one` | restart that child and those started after it | all four | lives (1 of 1) | 0 | 2.0 ms (2.0 … 2.0) |",
-		"| `resume` | let the same incarnation go on | nobody | lives in 1 of 2 | 0 | 2.0 ms (2.0 … 2.0) |",
+		"| `one-for-one` | restart that child; its siblings are untouched | that child | lives (2 of 2) | 0 | 2.0 ms (2.0 … 2.0); 1.0 ms |",
+		"| `rest-for-one` | restart that child and those started after it | all four | lives (1 of 1) | 0 | 2.0 ms (2.0 … 2.0); 1.0 ms |",
+		"| `resume` | let the same incarnation go on | nobody | lives in 1 of 2 | 0 | 2.0 ms (2.0 … 2.0); 1.0 ms |",
 		"| `stop` | reset the session | nobody | both sides are reset (1 of 1) | ends there |  |",
-		"| that child | lives (2 of 2) | 8 lost | 2.0 ms (2.0 … 2.0) |",
-		"| its holder goes on in its place | everybody, over the same sockets | lives (1 of 1) | 0 | 2.0 ms (2.0 … 2.0) |",
+		"| that child | lives (2 of 2) | 8 lost | 2.0 ms (2.0 … 2.0); 1.0 ms |",
+		"| its holder goes on in its place | everybody, over the same sockets | lives (1 of 1) | 0 | 2.0 ms (2.0 … 2.0); 1.0 ms |",
 	}, {
 		"\n11 runs of 9 cells on a machine",
 		"| `strategies` | Is it so? | 1 of 2 | 6 of 8 | naive: 8 a run | 2.0 ms (2.0 … 2.0) to 2.0 ms (2.0 … 2.0) |",

@@ -16,7 +16,8 @@ func strategyTable(r lab.Results) (string, error) {
 		says[s.Name] = s.Summary
 	}
 	var t strings.Builder
-	t.WriteString("| `--supervision` | when a child fails | who restarted | the connection | bytes lost or repeated | the peer's pause |\n")
+	t.WriteString("| `--supervision` | when a child fails | who restarted | the connection | bytes lost or repeated " +
+		"| the peer's pause; undisturbed |\n")
 	t.WriteString("| --- | --- | --- | --- | --- | --- |\n")
 	o, err := find(r, "strategies")
 	if err != nil {
@@ -41,7 +42,7 @@ func strategyTable(r lab.Results) (string, error) {
 }
 
 func row(t *strings.Builder, name, says string, c lab.Cell, seed uint64) {
-	_, _ = fmt.Fprintf(t, "| %s | %s | %s | %s | %s | %s |\n", name, says, restarted(c), fate(c, seed), wrong(c, seed), pause(c, seed))
+	_, _ = fmt.Fprintf(t, "| %s | %s | %s | %s | %s | %s |\n", name, says, restarted(c), fate(c, seed), wrong(c, seed), beside(c, seed))
 }
 
 // done are the runs that could be carried out.
@@ -131,6 +132,15 @@ func pause(c lab.Cell, seed uint64) string {
 		return ""
 	}
 	return fmt.Sprintf("%.1f ms (%.1f … %.1f)", e.Value, e.Low, e.High)
+}
+
+// beside is pause with the undisturbed one of the same connections.
+func beside(c lab.Cell, seed uint64) string {
+	says := pause(c, seed)
+	if says == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s; %.1f ms", says, value(c, "undisturbed_p50_ms", seed))
 }
 
 // experimentTable has a row for each experiment: how its predictions did, and the worst of what was measured.

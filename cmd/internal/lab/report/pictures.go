@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 
 	"tcpproxy/cmd/internal/lab"
 )
@@ -9,7 +10,7 @@ import (
 // Picture is a chart of the report by itself, for a page of another kind.
 type Picture struct {
 	SVG     []byte
-	Caption string
+	Caption string   // the legend, and what is to be seen
 	Marks   []string // what the numbers in it stand for
 }
 
@@ -32,5 +33,9 @@ func picture(c *chart, err error) (Picture, error) {
 	if c == nil || err != nil {
 		return Picture{}, err
 	}
-	return Picture{SVG: append([]byte(c.SVG), '\n'), Caption: c.Caption, Marks: c.Marks}, nil
+	var says strings.Builder
+	for _, k := range c.Legend {
+		_, _ = fmt.Fprintf(&says, "%s %s. ", k.Sign, k.Name)
+	}
+	return Picture{SVG: append([]byte(c.SVG), '\n'), Caption: says.String() + c.Caption, Marks: c.Marks}, nil
 }
