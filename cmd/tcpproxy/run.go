@@ -120,8 +120,8 @@ func serve(plan plan, at attendant, stdout io.Writer) error {
 	return at.attend(proxy)
 }
 
-// openAPI opens the port of the admin API, with the console and the metrics; nil if there shall be none. What they tell is not served before
-// there is a proxy.
+// openAPI opens the port of the admin API, with the console and the metrics; nil if there shall be none. What they tell is not served
+// before there is a proxy.
 func openAPI(plan plan, at attendant) (*admin.Server, *metrics.Metrics, error) {
 	if plan.Admin == "" {
 		return nil, nil, nil
