@@ -31,7 +31,8 @@
 //	proxy.go, kill.go, config.go             what an owner holds, asks and orders
 //	start.go, limits.go, listen.go           how it begins; balance.go: between several listeners
 //	resolver.go, itself.go                   where the destination is, and that it is not the proxy
-//	survey.go, describe.go                   answers for those who ask what there is
+//	survey.go, describe.go, stats.go         answers for those who ask what there is
+//	record.go, restore.go                    what outlives the process, and how another one goes on with it; see package survival
 //	point.go                                 the places at which a test can have an actor fail
 //
 // # Why killing loses nothing

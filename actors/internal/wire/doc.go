@@ -5,6 +5,7 @@
 //	Socket  a non-blocking descriptor that a Loop watches, edge-triggered, from Open to Close
 //	Flow    one direction of a connection: at most one chunk, in a pooled buffer or in a kernel pipe
 //	Timer   a deadline on a Loop, coarse and cheap
+//	Note    where a Flow's chunk is, in memory that outlives the process; Truth is what the system knows of a socket, whoever used it
 //
 // # Who runs what
 //
