@@ -102,14 +102,20 @@ func TestPortIsFreeWhileProcessesAreStarted(t *testing.T) {
 			}
 		}()
 	}
+	// Some program that does not ask here may take a port in between, once or twice; the copies of sockets are there all the time.
+	const strangers = 3
+	taken := 0
 	for i := range 400 {
 		// Each port once: those who are just being started have copies of this socket, too.
 		l, err := net.Listen("tcp", net.JoinHostPort(hosts[i%len(hosts)], For(t)))
-		if err != nil {
+		if err == nil {
+			l.Close()
+			continue
+		}
+		if taken++; taken > strangers {
 			t.Error(err)
 			break
 		}
-		l.Close()
 	}
 	close(over)
 	for range starters {

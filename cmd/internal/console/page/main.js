@@ -81,7 +81,7 @@ function select(id) {
   session.show(id);
   show('session');
   tree.draw();
-  askNumbers();
+  askNumbers().catch(() => {}); // that the proxy is lost, the round of every second says
 }
 
 // reveal unfolds a session in the tree, and goes there.
