@@ -224,6 +224,9 @@ func TestTruthOfCookies(t *testing.T) {
 		}
 		text, err := again.CombinedOutput()
 		if again.ProcessState == nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatal("no network of its own: ", err)
+			}
 			t.Skip("no network of its own: ", err)
 		}
 		if err != nil {
@@ -243,6 +246,9 @@ func TestTruthOfCookies(t *testing.T) {
 	}
 	const always = "2"
 	if err := os.WriteFile("/proc/sys/net/ipv4/tcp_syncookies", []byte(always), 0); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("no cookies: ", err)
+		}
 		t.Skip("no cookies: ", err)
 	}
 	for _, addr := range []string{"127.0.0.1:0", "[::1]:0"} {

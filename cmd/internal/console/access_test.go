@@ -38,7 +38,10 @@ func rules(t *testing.T) string {
 	if err == nil {
 		text, err = os.ReadFile(script)
 	}
-	if err != nil { // the one thing here that comes from neither Go's modules nor the system's packages
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("axe-core %s cannot be had: %v; it takes npm and its registry", axe, err)
+		}
 		t.Skipf("axe-core %s cannot be had: %v; it takes npm and its registry", axe, err)
 	}
 	return string(text)
